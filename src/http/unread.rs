@@ -1,5 +1,5 @@
-//! Tells clients of refused requests whose body was not read that the connection ends: it cannot be used again, because the
-//! rest of the body would be taken for the next request (RFC 9112, section 9.6).
+//! Tells clients of refused requests whose body was not read that the connection ends (RFC 9112, section 9.6). Without the
+//! rest of the body the connection cannot be used again, and a client that does not know loses its next request.
 
 use std::pin::Pin;
 use std::sync::Arc;

@@ -45,8 +45,10 @@ impl Unmentioned {
     pub(super) async fn find(plan: &Plan, db: &Db) -> Result<Self, DbError> {
         let reading = &plan.reading;
         let mut found = Self::default();
-        let (has_people, has_courses) =
-            (has(reading, &[FileKind::People]), has(reading, &[FileKind::Courses, FileKind::Sections]));
+        // A file without names is about students who are there, and does not say who else is.
+        let has_names = reading.people.iter().any(|row| !row.name.is_empty());
+        let has_people = has_names && has(reading, &[FileKind::People]);
+        let has_courses = has(reading, &[FileKind::Courses, FileKind::Sections]);
         let has_enrollments = has(reading, &[FileKind::Enrollments]) || !reading.enrollments.is_empty();
         if !has_people && !has_courses && !has_enrollments {
             return Ok(found);

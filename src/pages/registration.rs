@@ -175,7 +175,8 @@ fn most_wanted(all: &[LiveCourse], demand: &CourseDemand) -> Vec<Wanted> {
     };
     let wanted_by = |live: &LiveCourse| {
         let (waiting, refused) = of(live);
-        waiting + refused.total()
+        // Who was refused and then joined the waitlist is in both.
+        waiting.max(refused.total())
     };
     let mut wanted: Vec<_> = all.iter().filter(|live| wanted_by(live) > 0).collect();
     wanted.sort_by_key(|live| Reverse(wanted_by(live)));

@@ -146,10 +146,10 @@ pub(super) fn list_label(status: CourseStatus) -> &'static str {
     match status {
         CourseStatus::Refused => "Not possible",
         CourseStatus::Planned => "To change",
-        CourseStatus::Unchanged => "Already so",
+        CourseStatus::Unchanged => "No change needed",
         CourseStatus::Done => "Changed",
         CourseStatus::NotDone => "Not changed",
-        CourseStatus::Undone => "As before",
+        CourseStatus::Undone => "Undone",
         CourseStatus::Remaining => "Not put back",
     }
 }

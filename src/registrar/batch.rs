@@ -110,10 +110,10 @@ impl Operation {
 impl Command for Batch {
     type Answer = Vec<OperationOutcome>;
 
-    fn enrolls(&self, operation: usize) -> Option<StudentId> {
+    fn enrolls(&self, operation: usize) -> Option<(StudentId, CourseId)> {
         match self.operations.get(operation)? {
-            Operation::Enroll(enroll) => Some(enroll.student_id),
-            Operation::Swap(swap) => Some(swap.student_id),
+            Operation::Enroll(enroll) => Some((enroll.student_id, enroll.course_id)),
+            Operation::Swap(swap) => Some((swap.student_id, swap.to)),
             Operation::Drop(_) => None,
         }
     }

@@ -7,7 +7,7 @@ use super::caller::Caller;
 use super::event::Event;
 use super::facts::Facts;
 use super::needs::Needs;
-use super::record::StudentId;
+use super::record::{CourseId, StudentId};
 use super::refusal::Refusal;
 
 /// A change that the Registrar can carry out.
@@ -50,8 +50,8 @@ pub trait Command: Debug + Send + Sync + 'static {
         1
     }
 
-    /// The student for whom the operation with this number asks for a seat.
-    fn enrolls(&self, _operation: usize) -> Option<StudentId> {
+    /// The student for whom the operation with this number asks for a seat, and the course.
+    fn enrolls(&self, _operation: usize) -> Option<(StudentId, CourseId)> {
         None
     }
 }
@@ -83,7 +83,7 @@ pub(super) trait AnyCommand: Debug + Send + Sync {
     fn permit(&self, caller: &Caller) -> Result<(), Refusal>;
     fn carry_out(&self, caller: &Caller, facts: &mut Facts) -> Decision;
     fn weight(&self) -> usize;
-    fn enrolls(&self, operation: usize) -> Option<StudentId>;
+    fn enrolls(&self, operation: usize) -> Option<(StudentId, CourseId)>;
 }
 
 impl<C: Command> AnyCommand for C {
@@ -103,7 +103,7 @@ impl<C: Command> AnyCommand for C {
         Command::weight(self)
     }
 
-    fn enrolls(&self, operation: usize) -> Option<StudentId> {
+    fn enrolls(&self, operation: usize) -> Option<(StudentId, CourseId)> {
         Command::enrolls(self, operation)
     }
 }

@@ -44,8 +44,8 @@ impl Command for Enroll {
         needs.pair(self.student_id, self.course_id);
     }
 
-    fn enrolls(&self, _: usize) -> Option<StudentId> {
-        Some(self.student_id)
+    fn enrolls(&self, _: usize) -> Option<(StudentId, CourseId)> {
+        Some((self.student_id, self.course_id))
     }
 
     fn permit(&self, caller: &Caller) -> Result<(), Refusal> {

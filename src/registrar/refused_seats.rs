@@ -19,8 +19,10 @@ pub(super) fn refused_seats(items: &[BatchItem<'_>], replies: &Replies) -> impl 
         });
         alone.into_iter().chain(refused).filter_map(|(operation, refusal)| {
             let (course_id, why) = no_seat(refusal)?;
-            let student_id = command.enrolls(operation)?.0;
-            Some(RefusedSeat { student_id, course_id, why })
+            let (student, wanted) = command.enrolls(operation)?;
+            // A swap can also be refused because of the course that it gives up.
+            let student_id = student.0;
+            (wanted.0 == course_id).then_some(RefusedSeat { student_id, course_id, why })
         })
     })
 }

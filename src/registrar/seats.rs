@@ -42,6 +42,7 @@ impl Command for SetSeats {
     fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, Seats), Refusal> {
         let Self { course_id, limits, expected } = self;
         facts.course(*course_id)?;
+        ensure_few_openings(limits)?;
         ensure_groups(limits.group_opens_at.keys(), facts)?;
         ensure_current(&facts.limits_of(*course_id), expected.as_deref())?;
         Ok(set(*course_id, limits, facts))
@@ -77,15 +78,17 @@ impl Command for ChangeSeats {
         let before = facts.limits_of(self.course_id);
         ensure_current(&before, self.expected.as_deref())?;
         let limits = self.change.apply(before);
-        if limits.group_opens_at.len() > MAX_GROUP_OPENINGS {
-            return Err(Refusal::TooManyGroupOpenings);
-        }
+        ensure_few_openings(&limits)?;
         let before_opening = limits.before_opening();
         if !before_opening.is_empty() {
             return Err(Refusal::EndsBeforeOpening(before_opening.into_iter().map(str::to_owned).collect()));
         }
         Ok(set(self.course_id, &limits, facts))
     }
+}
+
+fn ensure_few_openings(limits: &Limits) -> Result<(), Refusal> {
+    if limits.group_opens_at.len() > MAX_GROUP_OPENINGS { Err(Refusal::TooManyGroupOpenings) } else { Ok(()) }
 }
 
 fn needs_groups<'a>(groups: impl Iterator<Item = &'a GroupName>, needs: &mut Needs) {

@@ -31,8 +31,8 @@ impl Command for Swap {
         needs.pair(self.student_id, self.to);
     }
 
-    fn enrolls(&self, _: usize) -> Option<StudentId> {
-        Some(self.student_id)
+    fn enrolls(&self, _: usize) -> Option<(StudentId, CourseId)> {
+        Some((self.student_id, self.to))
     }
 
     fn permit(&self, caller: &Caller) -> Result<(), Refusal> {

@@ -10,7 +10,7 @@ use super::store;
 use crate::clock::Stamp;
 use crate::count::to_i64;
 use crate::db::DbError;
-use crate::registrar::{CourseId, Limits, LimitsChange};
+use crate::registrar::{CourseId, Limits, LimitsChange, MAX_GROUP_OPENINGS, Refusal};
 use crate::registration::{Board, LiveCourse};
 use crate::text::collation;
 use crate::viewer::Viewer;
@@ -131,7 +131,7 @@ fn planned(
     let present = before.clone().unwrap_or_default();
     let after = change.apply(present.clone());
     let (enrolled, _) = live.wanted_by();
-    let why = before_opening(&after);
+    let why = fault(&after);
     let status = match &why {
         _ if after == present => CourseStatus::Unchanged,
         Some(_) => CourseStatus::Refused,
@@ -157,7 +157,11 @@ fn absent(id: i64) -> PlannedCourse {
 }
 
 /// What is wrong with limits that leave no time to enroll, to move up or to drop.
-fn before_opening(limits: &Limits) -> Option<Reason> {
+/// Why a course cannot have these limits.
+fn fault(limits: &Limits) -> Option<Reason> {
+    if limits.group_opens_at.len() > MAX_GROUP_OPENINGS {
+        return Some(Reason::new("too-many-groups", Refusal::TooManyGroupOpenings.to_string()));
+    }
     let sentence = |field: &str| match field {
         "closes_at" => "Registration would close before it opens.",
         "waitlist_closes_at" => "The waitlist would stop moving up before registration opens.",

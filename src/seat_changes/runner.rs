@@ -82,6 +82,15 @@ impl Runner {
             Ok(()) => End::Applied,
             Err(Refusal::PlanChanged) => End::Planned,
             Err(Refusal::Unauthorized | Refusal::Forbidden) => End::Stopped,
+            Err(refusal)
+                if task == Task::Apply && !store::has_begun(&self.db, assignment.change_id).await? =>
+            {
+                // Nothing was done, which the answer says.
+                self.registrar
+                    .keep_house(vec![staging::finish(assignment, End::Planned, &self.clock.stamp())])
+                    .await?;
+                return Err(refusal.into());
+            }
             Err(refusal) => return Err(refusal.into()),
         };
         let now = self.clock.stamp();
@@ -119,7 +128,11 @@ impl Runner {
             return Ok(());
         }
         tracing::info!(change = left.id, "going on with a change of seats that another server has left");
-        let task = if left.status == ChangeStatus::Undoing { Task::Undo } else { Task::GoOn };
+        let task = match left.status {
+            ChangeStatus::Undoing => Task::Undo,
+            _ if store::has_begun(&self.db, left.id).await? => Task::GoOn,
+            _ => Task::Apply,
+        };
         let caller = Caller::resumed(&left.worked_by, &left.rights);
         self.work(&assignment, task, &caller, None).await
     }
@@ -138,15 +151,15 @@ struct Worker<'a> {
 
 impl Worker<'_> {
     async fn all(&mut self, mut begun: Option<oneshot::Sender<()>>) -> Result<(), Refusal> {
-        let mut after = 0;
+        let (mut after, mut is_first) = (0, true);
         let (status, _) = self.task.statuses();
         loop {
             let (db, id) = (&self.runner.db, self.assignment.change_id);
             let steps = store::steps(db, id, status, after, self.pace.size()).await?;
             let Some(last) = steps.last() else { break };
             after = last.place;
-            let is_whole = self.task == Task::Apply && begun.is_some();
-            self.part(&steps, is_whole).await?;
+            self.part(&steps, self.task == Task::Apply && is_first).await?;
+            is_first = false;
             if let Some(begun) = begun.take() {
                 #[expect(clippy::let_underscore_must_use, reason = "the client may have stopped waiting")]
                 let _ = begun.send(());
@@ -157,7 +170,7 @@ impl Worker<'_> {
     }
 
     /// Works on some courses, in one commit if the tables accept all of its rows.
-    async fn part(&mut self, steps: &[Step], is_whole: bool) -> Result<(), Refusal> {
+    async fn part(&mut self, steps: &[Step], mut is_whole: bool) -> Result<(), Refusal> {
         let mut notes = Vec::new();
         let whole = 0..steps.len();
         let mut parts = vec![whole];
@@ -166,6 +179,8 @@ impl Worker<'_> {
             let command = self.command(&steps[part.clone()], is_whole);
             match self.runner.registrar.submit(command, self.caller).await {
                 Ok(done) => {
+                    // With the first commit it is no longer possible that nothing changes.
+                    is_whole = false;
                     self.pace.learn(part.len(), began.elapsed());
                     notes.extend(self.notes(&steps[part], done.answer));
                 }

@@ -163,6 +163,12 @@ pub(super) async fn unattended(db: &Db, before: &Stamp) -> Result<Vec<Unattended
     db.query(sql, [before.into()], map).await
 }
 
+/// Whether a change has been carried out in some of its courses.
+pub(super) async fn has_begun(db: &Db, change_id: i64) -> Result<bool, DbError> {
+    let sql = "select 1 from matricula_seat_change_courses where change_id = $1 and status in ('done', 'not-done') limit 1";
+    Ok(db.query_opt(sql, [change_id.into()], |row| row.int(0)).await?.is_some())
+}
+
 /// The limits of all courses that have some.
 pub(super) async fn limits_of_all(viewer: &Viewer) -> Result<HashMap<CourseId, Limits>, DbError> {
     let sql = "select course_id, capacity, waitlist_capacity, opens_at, closes_at, waitlist_closes_at, drop_until, \

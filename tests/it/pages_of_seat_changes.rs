@@ -116,7 +116,7 @@ async fn a_preview_that_does_not_hold_any_more_is_made_again() {
     page.is_accessible().await;
     page.picture("seats-outdated-1280").await;
     page.click_text("New preview").await;
-    page.waits_for_text("No course is like that now.").await;
+    page.waits_for_text("No course matches now.").await;
     page.has_no_complaints().await;
 }
 

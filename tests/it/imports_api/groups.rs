@@ -207,3 +207,15 @@ async fn a_group_that_is_deleted_between_the_plan_and_the_import_is_not_made_aga
     school.ask("POST", &url).await.is_refused(409, "plan-changed");
     assert_eq!(school.all("/api/v1/students").await.len(), 0);
 }
+
+#[tokio::test]
+async fn a_complete_file_of_groups_alone_removes_nobody() {
+    let school = School::open().await;
+    school.imports("", FILE).await;
+    let plan =
+        school.brings("&mode=full", "number,groups\n0042,Honors\n".to_owned()).await.is_created().json();
+    assert_eq!(plan["counts"]["would_vanish"], 0, "{plan:#}");
+    school.carries_out(&plan).await;
+    assert_eq!(school.groups_of(1).await, ["Honors"]);
+    assert_eq!(school.all("/api/v1/students").await.len(), 3);
+}

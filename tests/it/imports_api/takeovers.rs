@@ -157,11 +157,12 @@ async fn a_server_goes_on_only_for_somebody_who_still_may() {
     let school = School::open().await;
     let import = school.plan(STUDENTS).await;
     school.other_program_runs(ABANDONED);
-    school.other_program_runs("update matricula_imports set worked_by = 'token:7'");
+    school.other_program_runs("update matricula_imports set worked_by = 'token:7', done = 3");
     let database = school.close().await;
     let process = Process::serve(&database).await;
     let server = Client::new(process.address);
-    assert_eq!(ends(&server, &import).await["status"], "stopped");
+    let ended = ends(&server, &import).await;
+    assert_eq!((&ended["status"], &ended["done"]), (&json!("stopped"), &json!(3)), "it had done three steps");
     let students = server.ask("GET", "/api/v1/students").await.is_ok().json();
     assert_eq!(students, json!([]));
 }

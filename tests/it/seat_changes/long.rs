@@ -91,6 +91,27 @@ async fn a_change_whose_server_was_killed_is_finished_by_the_next_one_and_nothin
     server.terminate().await;
 }
 
+#[tokio::test]
+async fn a_change_whose_server_was_killed_before_its_first_commit_is_made_only_as_it_was_shown() {
+    let school = School::open().await;
+    let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
+    let change = school.plans(Value::Null, json!({"capacity": 30})).await;
+    school.other_program_runs(
+        "update matricula_seat_changes set status = 'applying', worker = 'gone', touched_at = '2020-01-01T00:00:00.000Z', \
+         created_at = '2100-01-01T00:00:00.000Z', worked_by = 'anonymous', rights = 'catalogue:read courses:write admin'",
+    );
+    algebra.seats(5, 0).await;
+    let database = school.close().await;
+    let server = Process::serve(&database).await;
+    let client = Client::new(server.address);
+
+    assert_eq!(ends(&client, &change).await["status"], "planned");
+
+    let seats = client.ask("GET", &botany.seats_url()).await.is_ok().json();
+    assert_eq!(seats["capacity"], Value::Null);
+    server.terminate().await;
+}
+
 /// The last sign of the server that was killed is from long ago.
 const LONG_AGO: &str = "update matricula_seat_changes set touched_at = '2020-01-01T00:00:00.000Z'";
 

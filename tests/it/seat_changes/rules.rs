@@ -199,6 +199,27 @@ async fn openings_of_groups_change_one_by_one() {
 }
 
 #[tokio::test]
+async fn a_course_gets_no_more_openings_than_it_can_have() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    let at = "2026-09-02T08:00:00.000Z";
+    let mut openings = serde_json::Map::new();
+    for number in 0..33 {
+        let group = format!("G{number}");
+        school.put(&format!("/api/v1/groups/{group}")).json(&json!({"course_limit": null})).await.is_ok();
+        openings.insert(group, json!(at));
+    }
+    openings.remove("G32");
+    school.patch(&algebra.seats_url(), json!({"group_opens_at": openings})).await.is_ok();
+
+    let change = school.plans(Value::Null, json!({"group_opens_at": {"G32": at}})).await;
+
+    assert_eq!(change["counts"], json!({"changed": 0, "unchanged": 0, "refused": 1}));
+    let courses = school.all(&format!("/api/v1/seat-changes/{}/courses", change["id"])).await;
+    assert_eq!(courses[0]["why"]["detail"], "A course can open for at most 32 groups at times of their own.");
+}
+
+#[tokio::test]
 async fn a_waitlist_that_has_ended_does_not_move_up() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;

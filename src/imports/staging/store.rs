@@ -167,11 +167,10 @@ pub(in crate::imports) fn finish(assignment: &Assignment, end: &End, done: usize
             "update matricula_imports set status = 'undone', done = $1, undone_at = $2, touched_at = $2, remaining = $3 \
              where id = $4 and worker = $5",
         ),
-        // What was carried out completely before it was to be undone still is, and so is what another server had done.
+        // What was carried out completely before it was to be undone still is.
         End::Stopped => {
             let sql = "update matricula_imports set \
-                       done = case when status = 'undoing' and applied_at is not null then total \
-                       when done > $1 then done else $1 end, \
+                       done = case when status = 'undoing' and applied_at is not null then total else $1 end, \
                        status = case when status = 'undoing' and applied_at is not null then 'applied' else 'stopped' end, \
                        touched_at = $2 where id = $3 and worker = $4";
             return vec![Chore { sql, args: vec![to_i64(done).into(), now.into(), id, worker] }];

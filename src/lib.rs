@@ -24,6 +24,7 @@
 pub mod access;
 pub mod adoption;
 pub mod audit;
+pub mod background;
 pub mod batch;
 pub mod cli;
 pub mod clock;

@@ -114,7 +114,7 @@ pub(super) fn is_unclear(obstacle: &Obstacle, wanted: Wanted) -> bool {
     !is_absent(obstacle) && (wanted == Wanted::Enrolled || !obstacle.code.ends_with("-not-found"))
 }
 
-/// The refusal of a row that names a student who is not there, and whom no row adds.
+/// Why a row is refused whose student does not exist, and is not added by another row.
 pub(super) fn no_such_student(key: &StudentKey) -> Obstacle {
     let name = match key {
         StudentKey::Number(number) => format!("the number {number}"),

@@ -1,11 +1,10 @@
 //! Plans imports, carries them out and undoes them, one after the other, for pages, API and command line.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
 
 use super::carry_out::Done;
 use super::error::ImportError;
@@ -14,6 +13,7 @@ use super::settings::Settings;
 use super::staging::{self, Claim, End, ImportStatus, RIGHTS};
 use super::steps::{Obstacle, Plan};
 use super::storage::Storage;
+use crate::background::BackgroundTasks;
 use crate::clock::Clock;
 use crate::db::{Db, DbError};
 use crate::files::reading::{self, Source};
@@ -35,7 +35,7 @@ struct Shared {
     runner: Arc<Runner>,
     /// Files that are being read or wait for that.
     places: Arc<Quota>,
-    tasks: Mutex<Vec<JoinHandle<()>>>,
+    tasks: BackgroundTasks,
 }
 
 impl Imports {
@@ -50,14 +50,14 @@ impl Imports {
                 working: Semaphore::new(1),
             }),
             places: Quota::new(MAX_WAITING),
-            tasks: Mutex::default(),
+            tasks: BackgroundTasks::default(),
         }))
     }
 
     /// Goes on with imports whose server has stopped, and deletes old ones, until [`Imports::close`].
     pub fn start(&self) {
         let imports = self.clone();
-        self.keep(tokio::spawn(async move {
+        self.0.tasks.keep(tokio::spawn(async move {
             loop {
                 if let Err(error) = imports.0.runner.resume_and_delete_old().await {
                     tracing::warn!(%error, "cannot go on with imports");
@@ -69,12 +69,7 @@ impl Imports {
 
     /// Stops what it is doing; another server, or this one when it starts again, goes on with it.
     pub async fn close(&self) {
-        let tasks = std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner));
-        for task in tasks {
-            task.abort();
-            #[expect(clippy::let_underscore_must_use, reason = "it was aborted")]
-            let _ = task.await;
-        }
+        self.0.tasks.stop().await;
     }
 
     /// A place in the queue of files that are read and planned, one after the other. `memory` is held as long as the place.
@@ -265,18 +260,12 @@ impl Imports {
     /// Works in the background; returns when that is done, or after a moment.
     async fn work(&self, work: impl Future<Output = ()> + Send + 'static) {
         let (ended, end) = tokio::sync::oneshot::channel::<()>();
-        self.keep(tokio::spawn(async move {
+        self.0.tasks.keep(tokio::spawn(async move {
             work.await;
             drop(ended);
         }));
         #[expect(clippy::let_underscore_must_use, reason = "whoever waits can ask again")]
         let _ = tokio::time::timeout(HEARTBEAT, end).await;
-    }
-
-    fn keep(&self, task: JoinHandle<()>) {
-        let mut tasks = self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        tasks.retain(|task| !task.is_finished());
-        tasks.push(task);
     }
 }
 

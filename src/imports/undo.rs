@@ -187,6 +187,8 @@ struct Present {
     later: HashMap<(Option<i64>, Option<i64>), i64>,
     /// The same of students and groups.
     later_in_groups: HashMap<(i64, String), i64>,
+    /// Groups that something else has set or deleted since the import made one.
+    later_groups: HashSet<String>,
 }
 
 impl Present {
@@ -212,10 +214,12 @@ impl Present {
             let last = later_in_groups.entry((student, group)).or_insert(seq);
             *last = seq.max(*last);
         }
+        let later_groups = entries::later_groups(db, id, entries).await?;
         let students = store::students_with_ids(db, &students).await?;
         let courses = store::courses_with_ids(db, &courses).await?;
         Ok(Self {
             later_in_groups,
+            later_groups,
             students: students.into_iter().map(|student| (student.id.0, student)).collect(),
             courses: courses.into_iter().map(|course| (course.id.0, course)).collect(),
             later,
@@ -299,6 +303,9 @@ fn step(
         }
         EventKind::GroupSet => {
             let name = entry.group.clone().ok_or_else(unknown)?;
+            if present.later_groups.contains(&name) {
+                return Err(touched());
+            }
             Ok(Some(ImportStep::UnmakeGroup(UnmakeGroup(GroupName::from_stored(name)))))
         }
         EventKind::StudentDeleted | EventKind::CourseDeleted => {

@@ -185,8 +185,8 @@ impl Caller {
         Self { actor, ..Self::default() }
     }
 
-    /// Whoever began work that another server goes on with, with the rights that they had then. Whether they still have them
-    /// is looked up in each commit. `actor` and `rights` are as they were stored.
+    /// The caller who began work that another server finishes, with the rights of that time; each commit checks whether the
+    /// caller still has them. `actor` and `rights` are as they were stored.
     #[must_use]
     pub fn resumed(actor: &str, rights: &str) -> Self {
         match Actor::from_stored(actor) {

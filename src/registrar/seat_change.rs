@@ -57,6 +57,12 @@ impl SeatStep {
         }
     }
 
+    /// Whether the groups exist for which the course is to open.
+    fn has_groups(&self, facts: &Facts) -> bool {
+        let mut groups = self.limits.iter().flat_map(|limits| limits.group_opens_at.keys());
+        groups.all(|group| facts.groups.contains_key(group))
+    }
+
     /// The events; those after the first are about students who move up.
     fn carry_out(&self, caller: &Caller, facts: &mut Facts) -> Result<Vec<Event>, Refusal> {
         self.ensure_unchanged(facts)?;
@@ -119,7 +125,8 @@ impl Command for SeatChangePart {
             return Err(Refusal::SeatChangeTaken);
         }
         if self.is_whole {
-            let is_changed = |step: &SeatStep| step.ensure_unchanged(facts).is_err();
+            let is_changed =
+                |step: &SeatStep| step.ensure_unchanged(facts).is_err() || !step.has_groups(facts);
             if self.steps.iter().any(is_changed) {
                 return Err(Refusal::PlanChanged);
             }

@@ -1,10 +1,9 @@
 //! Plans changes of the seats of many courses, carries them out and undoes them, for pages and API.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
-use tokio::task::JoinHandle;
 
 use super::change::ChangeStatus;
 use super::choice::CourseChoice;
@@ -13,6 +12,7 @@ use super::plan::{Plan, School};
 use super::runner::{Runner, Task};
 use super::staging::{self, Assignment};
 use super::store;
+use crate::background::BackgroundTasks;
 use crate::clock::Clock;
 use crate::count::to_i64;
 use crate::db::{Db, DbError};
@@ -36,7 +36,7 @@ pub struct SeatChanges(Arc<Shared>);
 struct Shared {
     runner: Runner,
     board: Board,
-    tasks: Mutex<Vec<JoinHandle<()>>>,
+    tasks: BackgroundTasks,
 }
 
 impl SeatChanges {
@@ -44,13 +44,13 @@ impl SeatChanges {
     #[must_use]
     pub fn new(db: Db, registrar: Registrar, board: Board, clock: Clock) -> Self {
         let runner = Runner { db, registrar, clock };
-        Self(Arc::new(Shared { runner, board, tasks: Mutex::default() }))
+        Self(Arc::new(Shared { runner, board, tasks: BackgroundTasks::default() }))
     }
 
     /// Goes on with changes whose server has stopped, and deletes old ones, until [`SeatChanges::close`].
     pub fn start(&self) {
         let changes = self.clone();
-        self.keep(tokio::spawn(async move {
+        self.0.tasks.keep(tokio::spawn(async move {
             loop {
                 if let Err(error) = changes.0.runner.resume_and_delete_old().await {
                     tracing::warn!(%error, "cannot go on with changes of seats");
@@ -62,12 +62,7 @@ impl SeatChanges {
 
     /// Stops what it is doing; another server, or this one when it starts again, goes on with it.
     pub async fn close(&self) {
-        let tasks = std::mem::take(&mut *self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner));
-        for task in tasks {
-            task.abort();
-            #[expect(clippy::let_underscore_must_use, reason = "it was aborted")]
-            let _ = task.await;
-        }
+        self.0.tasks.stop().await;
     }
 
     /// Plans what a change would mean for each course. Nothing changes; the plan is kept. Returns its id: for a request with
@@ -156,7 +151,11 @@ impl SeatChanges {
             }
             let is_same = before.iter().all(|(id, before)| school.has_still(*id, before.as_ref()));
             if school.named() != named || !is_same {
-                return Err(SeatChangeError::PlanChanged);
+                // The same request may have changed them in the meantime.
+                return match self.find(id).await?.0.status {
+                    Applying | Applied => Ok(()),
+                    _ => Err(SeatChangeError::PlanChanged),
+                };
             }
         }
         if !self.claim_and_work(id, (change.status, Applying), task, caller).await? {
@@ -220,7 +219,7 @@ impl SeatChanges {
         let (begun, has_begun) = oneshot::channel();
         let (ended, end) = oneshot::channel();
         let runner = self.0.runner.clone();
-        self.keep(tokio::spawn(async move {
+        self.0.tasks.keep(tokio::spawn(async move {
             let done = runner.work(&assignment, task, &caller, Some(begun)).await;
             if let Err(error) = &done
                 && !matches!(error, SeatChangeError::PlanChanged)
@@ -243,11 +242,5 @@ impl SeatChanges {
 
     async fn run(&self, chores: Vec<Chore>) -> Result<Vec<usize>, SeatChangeError> {
         Ok(self.0.runner.registrar.keep_house(chores).await?)
-    }
-
-    fn keep(&self, task: JoinHandle<()>) {
-        let mut tasks = self.0.tasks.lock().unwrap_or_else(PoisonError::into_inner);
-        tasks.retain(|task| !task.is_finished());
-        tasks.push(task);
     }
 }

@@ -115,7 +115,7 @@ impl WorkbookCopy {
     fn parts(&self) -> [(&'static str, String); 4] {
         let (mut sheets, mut relations) = (String::new(), String::new());
         for (number, name) in (1..).zip(&self.sheets) {
-            let _ = write!(sheets, "<sheet name=\"");
+            sheets.push_str("<sheet name=\"");
             push_attribute(&mut sheets, name);
             let _ = write!(sheets, "\" sheetId=\"{number}\" r:id=\"r{number}\"/>");
             let _ = write!(

@@ -2,4 +2,4 @@
 
 mod store;
 
-pub(super) use self::store::{Entry, entries, later, later_in_groups, ranges};
+pub(super) use self::store::{Entry, entries, later, later_groups, later_in_groups, ranges};

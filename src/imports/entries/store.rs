@@ -1,11 +1,13 @@
 //! Reads what an import has done, and what has happened since.
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use serde_json::Value;
 
 use crate::db::{Db, DbError, Reach, Row};
 use crate::imports::store::{KEYS_PER_STATEMENT, places, statements};
+use crate::registrar::EventKind;
 
 /// Which entries of the log an import has made: the first and the last of each commit, the latest first.
 pub(in crate::imports) async fn ranges(db: &Db, id: i64) -> Result<Vec<(i64, i64)>, DbError> {
@@ -64,11 +66,31 @@ pub(in crate::imports) async fn later_in_groups(
             let (seq, data) = (row.int(2)?, row.text(1)?);
             let data: Value =
                 serde_json::from_str(&data).map_err(|error| damaged(seq, &error.to_string()))?;
-            Ok((row.int(0)?, data["group"].as_str().unwrap_or_default().to_owned(), seq))
+            let group = data["group"].as_str().ok_or_else(|| damaged(seq, "it names no group"))?;
+            Ok((row.int(0)?, group.to_owned(), seq))
         };
         found.extend(db.read(Reach::Range, SQL.as_str(), args, map).await?);
     }
     Ok(found)
+}
+
+/// Groups that were set or deleted after the first entry that made a group, not because of the import.
+pub(in crate::imports) async fn later_groups(
+    db: &Db,
+    import_id: i64,
+    entries: &[Entry],
+) -> Result<HashSet<String>, DbError> {
+    let made = entries.iter().filter(|entry| entry.kind == EventKind::GroupSet.as_str());
+    let Some(first) = made.map(|entry| entry.seq).min() else { return Ok(HashSet::new()) };
+    let sql = "select data, seq from events where seq > $1 and type in ('group.set', 'group.deleted') and data not like $2";
+    let map = |row: &Row<'_>| {
+        let (data, seq) = (row.text(0)?, row.int(1)?);
+        let data: Value = serde_json::from_str(&data).map_err(|error| damaged(seq, &error.to_string()))?;
+        let group = data["group"].as_str().ok_or_else(|| damaged(seq, "it names no group"))?;
+        Ok(group.to_owned())
+    };
+    let own = format!("%import\":{import_id},%");
+    Ok(db.read(Reach::Scan, sql, [first.into(), own.into()], map).await?.into_iter().collect())
 }
 
 /// An entry of the log.

@@ -219,3 +219,17 @@ async fn a_complete_file_of_groups_alone_removes_nobody() {
     assert_eq!(school.groups_of(1).await, ["Honors"]);
     assert_eq!(school.all("/api/v1/students").await.len(), 3);
 }
+
+#[tokio::test]
+async fn undoing_leaves_a_group_that_somebody_has_made_again() {
+    let school = School::open().await;
+    let import =
+        school.imports("", "number,name,email,groups\n0042,Zoë,zoe@example.edu,Seniors; Choir\n").await;
+    school.delete("/api/v1/groups/Seniors").await.is(204);
+    school.put("/api/v1/groups/Seniors").json(&json!({"course_limit": null})).await.is_ok();
+
+    let undone = school.takes_back(&import).await;
+
+    assert_eq!((undone["status"].as_str(), &undone["remaining"]), (Some("undone"), &json!(1)), "{undone:#}");
+    assert_eq!(school.groups().await, ["Seniors"]);
+}

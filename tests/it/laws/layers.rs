@@ -88,6 +88,7 @@ const LAYERS: &[Layer] = &[
     layer(
         "ground",
         &[
+            "background.rs",
             "clock.rs",
             "count.rs",
             "demand.rs",

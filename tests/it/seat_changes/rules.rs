@@ -190,6 +190,12 @@ async fn openings_of_groups_change_one_by_one() {
     school.applies(&none).await;
     assert_eq!([openings(&algebra).await, openings(&botany).await], [json!({}), json!({})]);
 
+    // A group that is gone by then is no group to open for.
+    school.put("/api/v1/groups/Band").json(&json!({"course_limit": null})).await.is_ok();
+    let band = school.plans(Value::Null, json!({"group_opens_at": {"Band": late}})).await;
+    school.delete("/api/v1/groups/Band").await.is(204);
+    school.ask("POST", &format!("{}/apply", url(&band))).await.is_refused(409, "plan-changed");
+
     // The group is gone when the openings are put back.
     school.delete("/api/v1/groups/Seniors").await.is(204);
     let undone = school.undoes(&none).await;

@@ -52,8 +52,7 @@ pub(super) fn settle(drafts: &mut Drafts, reading: &mut Reading) {
     reading.holders = holders(&reading.people, &drafts.students);
 }
 
-/// The groups of each student of whom any row names groups: what all of these rows say together or, if they say when they
-/// were changed, the last ones.
+/// The groups of the students, from all rows of a student together. If the rows have times of change, only the latest count.
 fn groups(people: &mut [PersonDraft]) -> HashMap<Reference, Box<[Reference]>> {
     let mut found: HashMap<Reference, (Option<Timestamp>, Vec<Reference>)> = HashMap::new();
     for person in people {

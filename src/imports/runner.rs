@@ -101,9 +101,12 @@ impl Runner {
             let id = assignment.import_id;
             let planned = self.storage.planned_rows(id).await?;
             let steps = planned.iter().filter(|row| row.is_step()).count();
-            let resumed = Resumed::new(planned, self.storage.in_log(id).await?);
+            let in_log = self.storage.in_log(id).await?;
+            let before = in_log.rows.len();
+            progress(before);
+            let resumed = Resumed::new(planned, in_log);
             let to_do = resumed.to_do(&assignment, &plan);
-            let done = plan.carry_out(&to_do, registrar, &caller, progress).await?;
+            let done = plan.carry_out(&to_do, registrar, &caller, |steps| progress(before + steps)).await?;
             let rows = resumed.not_done(&plan, &to_do, &done, &self.storage.in_log(id).await?.rows);
             Ok((steps, End::Applied(rows)))
         };

@@ -161,9 +161,33 @@ async fn a_server_goes_on_only_for_somebody_who_still_may() {
     let database = school.close().await;
     let process = Process::serve(&database).await;
     let server = Client::new(process.address);
-    assert_eq!(ends(&server, &import).await["status"], "stopped");
+    let stopped = ends(&server, &import).await;
+    assert_eq!((&stopped["status"], &stopped["done"]), (&json!("stopped"), &json!(0)), "{stopped:#}");
     let students = server.ask("GET", "/api/v1/students").await.is_ok().json();
     assert_eq!(students, json!([]));
+}
+
+#[tokio::test]
+async fn an_import_that_is_stopped_later_says_how_much_of_it_was_done() {
+    let school = School::open().await;
+    let import = brings_a_school(&school).await;
+    school.carries_out(&import).await;
+    // It was killed after three students and courses, before it enrolled anybody.
+    for student in school.all("/api/v1/students").await {
+        school.delete(&format!("/api/v1/students/{}/courses/1", student["id"])).await.is(204);
+    }
+    forget_enrollments(&school);
+    let file = STANDARD.encode(school_in_a_zip());
+    school.other_program_runs(&format!(
+        "insert into matricula_import_files values (1, 0, 0, 'upload.zip', '{file}')"
+    ));
+    school.other_program_runs(ABANDONED);
+    school.other_program_runs("update matricula_imports set worked_by = 'token:7'");
+    let database = school.close().await;
+    let process = Process::serve(&database).await;
+    let server = Client::new(process.address);
+    let stopped = ends(&server, &import).await;
+    assert_eq!((&stopped["status"], &stopped["done"]), (&json!("stopped"), &json!(3)), "{stopped:#}");
 }
 
 #[tokio::test]

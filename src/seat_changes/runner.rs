@@ -191,13 +191,20 @@ impl Worker<'_> {
                 },
                 Err(refused) => return Err(refused.answer),
             }
-        }
-        if self.last_sign.elapsed() >= HEARTBEAT {
-            notes.push(staging::count(self.assignment, &self.runner.clock.stamp()));
-            self.last_sign = Instant::now();
+            self.show_progress().await?;
         }
         for notes in notes.chunks(NOTES_PER_COMMIT) {
             self.runner.registrar.keep_house(notes.to_vec()).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes down from time to time how far the work is, so that no other server takes it over.
+    async fn show_progress(&mut self) -> Result<(), Refusal> {
+        if self.last_sign.elapsed() >= HEARTBEAT {
+            let progress = staging::count(self.assignment, &self.runner.clock.stamp());
+            self.runner.registrar.keep_house(vec![progress]).await?;
+            self.last_sign = Instant::now();
         }
         Ok(())
     }

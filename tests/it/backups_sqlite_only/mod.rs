@@ -2,6 +2,7 @@
 
 mod interrupted;
 mod making;
+mod nightly;
 mod restoring;
 
 use std::ffi::OsStr;

@@ -107,4 +107,5 @@ mod tokens;
 mod triggers_of_other_programs;
 mod unlinking;
 mod unread_output;
+mod upgrades;
 mod writing;

@@ -60,6 +60,7 @@ mod instructors;
 mod laws;
 mod linearizable;
 mod lists;
+mod litestream_sqlite_only;
 mod log_output;
 mod long_lists;
 mod lost_groups;

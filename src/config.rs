@@ -88,7 +88,7 @@ pub struct DatabaseArgs {
 /// A database to compare with.
 #[derive(Args, Clone, Debug)]
 pub struct AgainstArgs {
-    /// Also check that this database, such as a backup, is an earlier state: that nothing which its log has was lost
+    /// Also compare with an earlier state of the database, such as a backup: nothing in its log may be missing here
     #[arg(long, value_name = "FILE|URL", value_parser = DatabaseParser)]
     pub against: Option<Location>,
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
 
-use super::check::{ensure_none, report};
+use super::check::{ensure_none, report, write_finding};
 use super::new_file::NewFile;
 use super::open::{ensure_exists, open_existing};
 use super::stop::StopSignals;
@@ -84,11 +84,20 @@ pub(super) async fn check_copy(
         Err(error) => return Err(error),
     };
     let why = match state {
-        Some(SchemaState::Current) => {
-            let audit = audit(&db).await?;
-            report(&audit, &db, clock, out).await?;
-            return Ok(audit.findings);
-        }
+        Some(SchemaState::Current) => match audit(&db).await {
+            Ok(audit) => {
+                report(&audit, &db, clock, out).await?;
+                return Ok(audit.findings);
+            }
+            // Another program may have renamed a table or a column of the school.
+            Err(error) => {
+                let unreadable = Finding::new("the tables can be read", vec![error.to_string()]);
+                let found = unreadable.into_iter().chain(Finding::new(INTACT, db.integrity().await?));
+                let found: Vec<_> = found.collect();
+                found.iter().try_for_each(|finding| write_finding(out, "BROKEN", finding))?;
+                return Ok(found);
+            }
+        },
         Some(SchemaState::Older) => "its schema is older than this program",
         Some(SchemaState::None) => "it is not a school yet",
         None => "its schema is that of another version",

@@ -113,7 +113,7 @@ pub(super) fn ensure_none(findings: &[Finding]) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn write_finding(out: &mut dyn Write, kind: &str, finding: &Finding) -> std::io::Result<()> {
+pub(super) fn write_finding(out: &mut dyn Write, kind: &str, finding: &Finding) -> std::io::Result<()> {
     let rows = if finding.total == 1 { "row" } else { "rows" };
     writeln!(out, "{kind}: {} ({} {rows})", finding.promise, finding.total)?;
     for row in &finding.rows {

@@ -258,8 +258,11 @@ async fn any_other_history_is_refused_and_stays_as_it_is() {
     for (change, reason) in [
         (
             "insert into matricula_migrations values (99, 'terms', '', '1')",
-            "a newer version of matricula has migrated it (this is version 0.1.0, which does not know V99__terms): \
-             use the newer version, or restore a backup",
+            concat!(
+                "a newer version of matricula has migrated it (this is version ",
+                env!("CARGO_PKG_VERSION"),
+                ", which does not know V99__terms): use the newer version, or restore a backup"
+            ),
         ),
         (
             "update matricula_migrations set checksum = '12345' where version = 3",

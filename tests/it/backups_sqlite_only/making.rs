@@ -199,6 +199,24 @@ async fn a_school_whose_log_does_not_agree_is_copied_with_its_faults() {
 }
 
 #[tokio::test]
+async fn a_school_that_can_no_longer_be_read_is_copied_too() {
+    let (database, copy) = (Database::file(), Database::file());
+    database.runs(
+        "create table student (student_id integer primary key, name text);
+         create table course (id integer primary key, title text);",
+    );
+    let adopted =
+        matricula().args(["adopt", "--yes", "--database"]).arg(database.argument()).output().unwrap();
+    assert!(adopted.status.success(), "{adopted:?}");
+    runs(&path(&database), "alter table student rename column name to full_name");
+    let output = run("backup", database.argument(), copy.argument());
+    fails_saying(&output, "the copy is complete, but so are the faults of the database: 1 check failed");
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert!(printed.starts_with("BROKEN: the tables can be read (1 row)\n"), "{printed}");
+    assert_eq!(names(copy.folder()), ["school.db"]);
+}
+
+#[tokio::test]
 async fn a_damaged_file_gives_no_copy() {
     let (database, copy) = (school_of_two().await, Database::file());
     let root = column(&path(&database), "select rootpage from sqlite_schema where name = 'student_courses'");

@@ -148,8 +148,11 @@ async fn a_server_goes_on_after_a_newer_version_has_migrated_the_database() {
 async fn an_older_version_does_not_start_on_a_newer_database_and_says_why() {
     let database = School::open().await.close().await;
     database.runs(NEXT_MIGRATION);
-    let reason = "a newer version of matricula has migrated it (this is version 0.1.0, which does not know V99__terms): \
-                  use the newer version, or restore a backup\n";
+    let reason = concat!(
+        "a newer version of matricula has migrated it (this is version ",
+        env!("CARGO_PKG_VERSION"),
+        ", which does not know V99__terms): use the newer version, or restore a backup\n"
+    );
     for command in [
         &["serve", "--listen", "127.0.0.1:0", "--log", "off"][..],
         &["migrate"],

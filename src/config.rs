@@ -53,9 +53,17 @@ struct DatabaseParser;
 impl TypedValueParser for DatabaseParser {
     type Value = Location;
 
-    fn parse_ref(&self, command: &Command, _: Option<&Arg>, value: &OsStr) -> Result<Location, clap::Error> {
+    fn parse_ref(
+        &self,
+        command: &Command,
+        arg: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<Location, clap::Error> {
         Location::parse(value).map_err(|why| {
-            let message = format!("invalid value for --database (MATRICULA_DATABASE): {why}\n");
+            let message = match arg.and_then(Arg::get_long) {
+                Some(name) if name != "database" => format!("invalid value for --{name}: {why}\n"),
+                _ => format!("invalid value for --database (MATRICULA_DATABASE): {why}\n"),
+            };
             clap::Error::raw(ErrorKind::ValueValidation, message).with_cmd(command)
         })
     }
@@ -75,6 +83,14 @@ pub struct DatabaseArgs {
         hide_env_values = true
     )]
     pub database: Location,
+}
+
+/// A database to compare with.
+#[derive(Args, Clone, Debug)]
+pub struct AgainstArgs {
+    /// Also compare with an earlier state of the database, such as a backup: nothing in its log may be missing here
+    #[arg(long, value_name = "FILE|URL", value_parser = DatabaseParser)]
+    pub against: Option<Location>,
 }
 
 /// The start of links to the server, for commands that print one.

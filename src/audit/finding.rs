@@ -14,7 +14,8 @@ pub struct Finding {
 
 impl Finding {
     /// A finding with these rows; `None` if there are none.
-    pub(super) fn new(promise: &'static str, mut rows: Vec<String>) -> Option<Self> {
+    #[must_use]
+    pub fn new(promise: &'static str, mut rows: Vec<String>) -> Option<Self> {
         let total = rows.len();
         rows.truncate(MAX_SHOWN);
         (total > 0).then_some(Self { promise, rows, total })

@@ -1,5 +1,6 @@
 //! The audit: checks that the tables agree with the event log.
 
+mod against;
 mod finding;
 mod replay;
 mod seats;
@@ -8,10 +9,14 @@ mod store;
 
 use std::time::Duration;
 
+pub use self::against::{Continuation, compare_logs};
 pub use self::finding::Finding;
 use crate::clock::Clock;
 use crate::db::{Db, DbError, Reach, migrate};
 use crate::registrar::lead;
+
+/// The promise of the engine's own check of a file.
+pub const INTACT: &str = "the file is intact";
 
 /// The result of an audit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +46,7 @@ pub async fn audit(db: &Db) -> Result<Audit, DbError> {
     findings.extend(seats::compare(db).await?);
     findings.extend(standing::compare(db).await?);
     findings.extend(replay::replay(db).await?);
-    findings.extend(Finding::new("the file is intact", db.integrity().await?));
+    findings.extend(Finding::new(INTACT, db.integrity().await?));
     Ok(Audit { events, enrollments, findings, notes: broken(db, &store::NOTES).await? })
 }
 

@@ -2,15 +2,19 @@
 
 mod account;
 mod adopt;
+mod backup;
 mod check;
 mod export;
 mod import;
 mod migrate;
+mod new_file;
 mod open;
 mod openapi;
+mod restore;
 mod rush;
 mod sample;
 mod serve;
+mod stop;
 mod token;
 
 use std::io;
@@ -20,7 +24,7 @@ use rustix::process::Signal;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::clock::Clock;
-use crate::config::{DatabaseArgs, ServeArgs};
+use crate::config::{AgainstArgs, DatabaseArgs, ServeArgs};
 use crate::db::Location;
 use crate::{logging, priority};
 
@@ -59,9 +63,27 @@ enum CliCommand {
         args: adopt::AdoptArgs,
     },
     /// Check that the tables agree with the event log
+    ///
+    /// Changes nothing, and can run next to a server.
     Check {
         #[command(flatten)]
         database: DatabaseArgs,
+        #[command(flatten)]
+        against: AgainstArgs,
+    },
+    /// Copy an SQLite database into a new file, also while a server runs, and check the copy
+    Backup {
+        #[command(flatten)]
+        database: DatabaseArgs,
+        #[command(flatten)]
+        args: backup::BackupArgs,
+    },
+    /// Put a backup in the place of an SQLite database that is missing or empty, while no server runs
+    Restore {
+        #[command(flatten)]
+        database: DatabaseArgs,
+        #[command(flatten)]
+        args: restore::RestoreArgs,
     },
     /// Import students, courses and enrollments from files
     ///
@@ -105,9 +127,13 @@ enum CliCommand {
 ///
 /// An SQLite database has one lock: a program that holds it must not wait for a processor.
 pub fn give_way(cli: &Cli) {
-    if let Some(CliCommand::Import { database, .. }) = &cli.command
-        && matches!(database.database, Location::Server(_))
-    {
+    let gives_way = match &cli.command {
+        Some(CliCommand::Import { database, .. }) => matches!(database.database, Location::Server(_)),
+        // It reads, which holds up nobody.
+        Some(CliCommand::Backup { .. }) => true,
+        _ => false,
+    };
+    if gives_way {
         priority::give_way();
     }
 }
@@ -129,7 +155,15 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Some(CliCommand::Adopt { database, args }) => {
             adopt::run(args, &database.database, &clock, &mut out).await
         }
-        Some(CliCommand::Check { database }) => check::run(&database.database, &clock, &mut out).await,
+        Some(CliCommand::Check { database, against }) => {
+            check::run(&database.database, against.against.as_ref(), &clock, &mut out).await
+        }
+        Some(CliCommand::Backup { database, args }) => {
+            backup::run(args, &database.database, &clock, &mut out).await
+        }
+        Some(CliCommand::Restore { database, args }) => {
+            restore::run(args, &database.database, &clock, &mut out).await
+        }
         Some(CliCommand::Import { database, args }) => {
             import::run(args, &database.database, clock, &mut out).await
         }

@@ -8,7 +8,7 @@ use std::hash::Hasher as _;
 use siphasher::sip::SipHasher13;
 use thiserror::Error;
 
-use super::{Db, DbError, Tx};
+use super::{Db, DbError, Row, Tx, sqlite};
 use crate::clock::Stamp;
 
 /// The history's table. The name has a prefix because other programs may keep migrations of their own in the same
@@ -78,12 +78,25 @@ pub struct MigrationHistory {
     pub pending: Vec<Pending>,
 }
 
+/// The schema of a database, compared with that of this version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SchemaState {
+    /// matricula has never migrated the database.
+    None,
+    /// Migrations are pending.
+    Older,
+    /// It is the schema of this version.
+    Current,
+}
+
 /// Why a history cannot be continued.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum HistoryError {
     /// The database has had a migration that this version does not know.
     #[error(
-        "it was created by a newer version of matricula (migration {0} is unknown to this one): use that version"
+        "a newer version of matricula has migrated it (this is version {version}, which does not know {0}): use the newer \
+         version, or restore a backup",
+        version = env!("CARGO_PKG_VERSION")
     )]
     Newer(String),
     /// A migration was changed after this database had it.
@@ -146,18 +159,32 @@ fn triggers(tx: &Tx<'_>) -> impl Iterator<Item = &'static str> {
 /// # Errors
 /// When this version cannot continue the history, or the history cannot be read.
 pub async fn history(tx: &Tx<'_>) -> Result<MigrationHistory, HistoryError> {
-    let mut applied = Vec::new();
-    if tx.has_table(HISTORY).await? {
-        let sql = "select version, name, checksum from matricula_migrations order by version";
-        let entries = tx.query(sql, &[], |row| Ok((row.int(0)?, row.text(1)?, row.text(2)?))).await?;
-        for (version, name, checksum) in entries {
-            let checksum = checksum.parse().map_err(|_| {
-                DbError::Engine(format!("{HISTORY} contains an invalid checksum: {checksum:?}"))
-            })?;
-            applied.push(HistoryEntry { version, name, checksum });
-        }
-    }
+    let applied =
+        if tx.has_table(HISTORY).await? { tx.query(ENTRIES, &[], entry).await? } else { Vec::new() };
     Ok(MigrationHistory { is_new: applied.is_empty(), pending: pending(known(tx.tokens()), &applied)? })
+}
+
+/// Compares the schema with that of this version.
+///
+/// # Errors
+/// As [`history`].
+pub async fn schema_state(db: &Db) -> Result<SchemaState, HistoryError> {
+    let applied = if db.has_table(HISTORY).await? { db.query(ENTRIES, [], entry).await? } else { Vec::new() };
+    Ok(match (applied.is_empty(), pending(known(db.tokens()), &applied)?.is_empty()) {
+        (true, _) => SchemaState::None,
+        (false, false) => SchemaState::Older,
+        (false, true) => SchemaState::Current,
+    })
+}
+
+const ENTRIES: &str = "select version, name, checksum from matricula_migrations order by version";
+
+fn entry(row: &Row<'_>) -> Result<HistoryEntry, DbError> {
+    let checksum = row.text(2)?;
+    let checksum = checksum
+        .parse()
+        .map_err(|_| DbError::Engine(format!("{HISTORY} contains an invalid checksum: {checksum:?}")))?;
+    Ok(HistoryEntry { version: row.int(0)?, name: row.text(1)?, checksum })
 }
 
 /// The known migrations that are missing in the history. They must all come after the ones that are there.
@@ -227,6 +254,12 @@ pub fn tables(tx: &Tx<'_>) -> Vec<String> {
     tables_with(tx.tokens())
 }
 
+/// As [`tables`], of a file.
+#[must_use]
+pub fn tables_of_a_file() -> Vec<String> {
+    tables_with(sqlite::TOKENS)
+}
+
 /// The tables of [`tables`] that the database does not have.
 ///
 /// # Errors
@@ -245,20 +278,6 @@ fn tables_with(tokens: &[(&str, &str)]) -> Vec<String> {
     let known = known(tokens);
     let created = known.iter().flat_map(Pending::creates).filter(|(kind, _)| *kind == "table");
     created.map(|(_, name)| name.to_owned()).chain([HISTORY.to_owned()]).collect()
-}
-
-/// Whether the database has exactly the migrations of this version.
-///
-/// # Errors
-/// When the history cannot be read.
-pub async fn is_current(db: &Db) -> Result<bool, DbError> {
-    if !db.has_table(HISTORY).await? {
-        return Ok(false);
-    }
-    let sql = "select version, checksum from matricula_migrations order by version";
-    let applied = db.query(sql, [], |row| Ok((row.int(0)?, row.text(1)?))).await?;
-    let known = known(db.tokens()).into_iter().map(|known| (known.entry.version, known.entry.checksum));
-    Ok(applied.into_iter().eq(known.map(|(version, checksum)| (version, checksum.to_string()))))
 }
 
 /// Every migration, with the engine's `tokens` filled in.
@@ -294,7 +313,7 @@ impl fmt::Display for HistoryEntry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::db::{postgres, sqlite};
+    use crate::db::postgres;
 
     #[test]
     fn every_migration_file_is_embedded_and_has_its_tokens_replaced() {

@@ -11,6 +11,7 @@ use utoipa_swagger_ui::{Config, Url};
 
 use super::problem::{NotFound, Problem};
 use super::routes::{Allow, Routes};
+use crate::db::migrate::{HistoryError, SchemaState};
 use crate::db::{Db, migrate};
 use crate::mapping;
 use crate::metrics::Metrics;
@@ -67,16 +68,29 @@ fn reference_file(path: &str, config: Arc<Config<'static>>) -> Result<Response, 
     Ok(response)
 }
 
-/// Ready if the database answers, its schema is this program's, and the last attempt to write succeeded.
+const READY: &str = "ready\n";
+const READY_BUT_OLD: &str =
+    "ready, but a newer version of matricula has migrated the database: upgrade this server\n";
+
+/// Ready if the database answers, its schema is this program's or a newer one, and the last attempt to write succeeded.
+///
+/// During an upgrade, servers of the version before go on until they are replaced: a migration only adds.
 async fn ready(State(db): State<Db>, State(registrar): State<Registrar>) -> Result<&'static str, Problem> {
-    match migrate::is_current(&db).await {
-        Ok(true) => {}
-        Ok(false) => {
+    let mut answer = READY;
+    match migrate::schema_state(&db).await {
+        Ok(SchemaState::Current) => {}
+        Err(HistoryError::Newer(_)) => answer = READY_BUT_OLD,
+        Ok(SchemaState::None | SchemaState::Older) => {
             return Err(Problem::overloaded(
-                "The schema of the database is not the one of this program: run `matricula migrate`.",
+                "The schema of the database is older than this program: run `matricula migrate`.",
             ));
         }
-        Err(error) => {
+        Err(error @ (HistoryError::Changed(_) | HistoryError::Gap(_))) => {
+            return Err(Problem::overloaded(format!(
+                "The database is not the one of this program: {error}."
+            )));
+        }
+        Err(HistoryError::Db(error)) => {
             // Where somebody changed the files, the writer can say which one.
             let why = match registrar.can_write().await {
                 Err(Unready::Failed(reason)) => reason,
@@ -93,7 +107,7 @@ async fn ready(State(db): State<Db>, State(registrar): State<Registrar>) -> Resu
         _ => format!("Nothing can be changed: {why}."),
     };
     registrar.can_write().await.map_err(|why| Problem::overloaded(unready(why)))?;
-    Ok("ready\n")
+    Ok(answer)
 }
 
 async fn metrics(State(metrics): State<Metrics>) -> Response {

@@ -38,12 +38,21 @@ fn fails_saying(output: &Output, words: &str) {
 #[test]
 fn help_names_every_command_and_setting() {
     let help = succeeds(&run(&["--help"]));
-    for word in
-        ["serve", "migrate", "check", "sample", "openapi", "--database", "--listen", "MATRICULA_DATABASE"]
-    {
+    for word in [
+        "serve",
+        "migrate",
+        "check",
+        "backup",
+        "restore",
+        "sample",
+        "openapi",
+        "--database",
+        "--listen",
+        "MATRICULA_DATABASE",
+    ] {
         assert!(help.contains(word), "the help does not name {word}:\n{help}");
     }
-    for command in ["serve", "migrate", "check", "sample", "openapi"] {
+    for command in ["serve", "migrate", "check", "backup", "restore", "sample", "openapi"] {
         assert!(succeeds(&run(&[command, "--help"])).contains("Usage: matricula"), "{command}");
     }
 }

@@ -108,7 +108,7 @@ async fn a_database_of_an_earlier_build_stays_as_it_is() {
 }
 
 /// A new database as the build left it that had this many migrations.
-async fn database_of_build(migrations: usize) -> Database {
+pub(crate) async fn database_of_build(migrations: usize) -> Database {
     let database = Database::new();
     let script = adoption::dry_run(database.location(), &Clock::System, &adoption::MigrateOptions::default())
         .await
@@ -258,8 +258,11 @@ async fn any_other_history_is_refused_and_stays_as_it_is() {
     for (change, reason) in [
         (
             "insert into matricula_migrations values (99, 'terms', '', '1')",
-            "it was created by a newer version of matricula (migration V99__terms is unknown to this one): \
-             use that version",
+            concat!(
+                "a newer version of matricula has migrated it (this is version ",
+                env!("CARGO_PKG_VERSION"),
+                ", which does not know V99__terms): use the newer version, or restore a backup"
+            ),
         ),
         (
             "update matricula_migrations set checksum = '12345' where version = 3",

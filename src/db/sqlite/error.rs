@@ -8,6 +8,10 @@ use crate::db::DbError;
 /// The message for a file without write permission if nothing more specific is known.
 pub(super) const NOT_WRITABLE: &str = "this user may not write to it";
 
+/// The message for a file whose last transaction has to be undone, by somebody who only reads.
+const HALF_WRITTEN: &str = "a program was interrupted while it wrote to it: the next one that may write, such as \
+                            `matricula migrate`, undoes what is half-done";
+
 impl From<rusqlite::Error> for DbError {
     fn from(error: rusqlite::Error) -> Self {
         let rusqlite::Error::SqliteFailure(failure, _) = &error else {
@@ -29,6 +33,7 @@ impl From<rusqlite::Error> for DbError {
                 "it cannot be opened or created: check that this user can read and write its folder"
                     .to_owned(),
             ),
+            (_, ffi::SQLITE_READONLY_ROLLBACK) => Self::Unwritable(HALF_WRITTEN.to_owned()),
             (ErrorCode::ReadOnly | ErrorCode::PermissionDenied, _) => {
                 Self::Unwritable(NOT_WRITABLE.to_owned())
             }

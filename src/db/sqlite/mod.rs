@@ -4,6 +4,7 @@ pub(super) mod catalog;
 mod checkpoint;
 mod connection;
 mod content;
+mod copies;
 mod error;
 mod files;
 mod numbering;
@@ -11,6 +12,7 @@ mod readers;
 pub(super) mod tables;
 mod writer;
 
+pub(super) use self::copies::{HeldFile, Job, Stop, tables_with_rows, vacuum_into};
 pub(super) use self::numbering::insert_numbered;
 pub(super) use self::readers::{Readers, SCANNERS, STREAMS};
 pub(super) use self::writer::{Tx, Writer};

@@ -49,6 +49,25 @@ impl Database {
         Self(Arc::new(Inner { folder, argument, location, created_on }))
     }
 
+    /// A copy of this database as it is now, to which nobody may be connected if it is on a server.
+    pub(crate) fn copy(&self) -> Self {
+        let Some(Server { url, name }) = &self.0.created_on else {
+            let copy = Self::file();
+            let mut command = super::matricula();
+            command.args(["backup", "--database"]).args([&self.0.argument, &copy.0.argument]);
+            let output = command.output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+            return copy;
+        };
+        let copy = Self::new_on(url.clone());
+        let created = &copy.0.created_on.as_ref().unwrap().name;
+        for sql in [format!("drop database {created}"), format!("create database {created} template {name}")]
+        {
+            OtherProgram::at(url).execute_batch(&sql).unwrap();
+        }
+        copy
+    }
+
     /// An existing database, which is not dropped.
     pub(crate) fn at(url: String) -> Self {
         let argument = OsString::from(url);

@@ -147,6 +147,16 @@ pub struct ServeArgs {
     #[arg(long, env = "MATRICULA_NEW_SCHOOL", value_parser = yes_or_no)]
     pub new_school: bool,
 
+    /// Serve several schools, each at the host of its own address: a file that lists them, or a folder with a file for
+    /// each. See "Many institutions" in the documentation.
+    #[arg(
+        long,
+        env = "MATRICULA_SCHOOLS",
+        value_name = "FILE|FOLDER",
+        conflicts_with_all = ["database", "public_url", "sign_on", "new_school"]
+    )]
+    pub schools: Option<PathBuf>,
+
     /// Options for log output.
     #[command(flatten)]
     pub log: LogArgs,

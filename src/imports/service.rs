@@ -13,7 +13,7 @@ use super::settings::Settings;
 use super::staging::{self, Claim, End, ImportStatus, RIGHTS};
 use super::steps::{Obstacle, Plan};
 use super::storage::Storage;
-use crate::background::BackgroundTasks;
+use crate::background::{BackgroundTasks, WorkCount};
 use crate::clock::Clock;
 use crate::db::{Db, DbError};
 use crate::files::reading::{self, Source};
@@ -48,6 +48,7 @@ impl Imports {
                 tables,
                 planning: Semaphore::new(1),
                 working: Semaphore::new(1),
+                works: WorkCount::default(),
             }),
             places: Quota::new(MAX_WAITING),
             tasks: BackgroundTasks::default(),
@@ -65,6 +66,12 @@ impl Imports {
                 tokio::time::sleep(ROUND).await;
             }
         }));
+    }
+
+    /// Whether an import is being written down, carried out or undone.
+    #[must_use]
+    pub fn is_working(&self) -> bool {
+        self.0.runner.works.is_any()
     }
 
     /// Stops what it is doing; another server, or this one when it starts again, goes on with it.

@@ -12,7 +12,7 @@ use super::plan::{Plan, School};
 use super::runner::{Runner, Task};
 use super::staging::{self, Assignment};
 use super::store;
-use crate::background::BackgroundTasks;
+use crate::background::{BackgroundTasks, WorkCount};
 use crate::clock::Clock;
 use crate::count::to_i64;
 use crate::db::{Db, DbError};
@@ -43,7 +43,7 @@ impl SeatChanges {
     /// The service, without any task of its own.
     #[must_use]
     pub fn new(db: Db, registrar: Registrar, board: Board, clock: Clock) -> Self {
-        let runner = Runner { db, registrar, clock };
+        let runner = Runner { db, registrar, clock, works: WorkCount::default() };
         Self(Arc::new(Shared { runner, board, tasks: BackgroundTasks::default() }))
     }
 
@@ -58,6 +58,12 @@ impl SeatChanges {
                 tokio::time::sleep(ROUND).await;
             }
         }));
+    }
+
+    /// Whether a change is being carried out or undone.
+    #[must_use]
+    pub fn is_working(&self) -> bool {
+        self.0.runner.works.is_any()
     }
 
     /// Stops what it is doing; another server, or this one when it starts again, goes on with it.

@@ -4,6 +4,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinHandle;
+use tracing::Instrument as _;
+
+/// Work of a task of its own, whose log output says which school it is for, as that of the caller does.
+pub fn with_span<F: Future>(work: F) -> impl Future<Output = F::Output> + use<F> {
+    work.in_current_span()
+}
 
 /// Counts work that should not be interrupted. Clones count together.
 #[derive(Clone, Debug, Default)]

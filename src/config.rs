@@ -86,6 +86,14 @@ pub struct LinkArgs {
     pub public_url: Option<PublicUrl>,
 }
 
+/// The list of schools, for commands that are about all of them.
+#[derive(Args, Clone, Debug, Default)]
+pub struct SchoolsArgs {
+    /// The file or the folder that lists the schools, as for `serve`
+    #[arg(long, env = "MATRICULA_SCHOOLS", value_name = "FILE|FOLDER")]
+    pub schools: Option<PathBuf>,
+}
+
 /// Options of `matricula serve`.
 #[derive(Args, Clone, Debug)]
 pub struct ServeArgs {

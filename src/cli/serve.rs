@@ -132,11 +132,7 @@ async fn serve_schools(
     let address = server.local_addr();
     let options = SchoolsOptions {
         clock,
-        limits: RequestLimits {
-            loopback: false,
-            cors_origins: args.cors_origin,
-            ..RequestLimits::default()
-        },
+        limits: RequestLimits { loopback: false, cors_origins: args.cors_origin, ..RequestLimits::default() },
         proxy: TrustedProxy::new(args.trust_user_header, args.trusted_proxy)?,
         stay_closed: !args.allow_unauthenticated,
         log_dropped: log.dropped(),

@@ -13,6 +13,7 @@ use super::settings::Settings;
 use super::staging::{self, Claim, End, ImportStatus, RIGHTS};
 use super::steps::{Obstacle, Plan};
 use super::storage::Storage;
+use crate::background::with_span;
 use crate::background::{BackgroundTasks, WorkCount};
 use crate::clock::Clock;
 use crate::db::{Db, DbError};
@@ -58,14 +59,14 @@ impl Imports {
     /// Goes on with imports whose server has stopped, and deletes old ones, until [`Imports::close`].
     pub fn start(&self) {
         let imports = self.clone();
-        self.0.tasks.keep(tokio::spawn(async move {
+        self.0.tasks.keep(tokio::spawn(with_span(async move {
             loop {
                 if let Err(error) = imports.0.runner.resume_and_delete_old().await {
                     tracing::warn!(%error, "cannot go on with imports");
                 }
                 tokio::time::sleep(ROUND).await;
             }
-        }));
+        })));
     }
 
     /// Whether an import is being written down, carried out or undone.
@@ -267,10 +268,10 @@ impl Imports {
     /// Works in the background; returns when that is done, or after a moment.
     async fn work(&self, work: impl Future<Output = ()> + Send + 'static) {
         let (ended, end) = tokio::sync::oneshot::channel::<()>();
-        self.0.tasks.keep(tokio::spawn(async move {
+        self.0.tasks.keep(tokio::spawn(with_span(async move {
             work.await;
             drop(ended);
-        }));
+        })));
         #[expect(clippy::let_underscore_must_use, reason = "whoever waits can ask again")]
         let _ = tokio::time::timeout(HEARTBEAT, end).await;
     }
@@ -288,11 +289,11 @@ async fn to_the_end<T: Send + 'static>(
     place: Place,
     work: impl Future<Output = Result<T, ImportError>> + Send + 'static,
 ) -> Result<T, ImportError> {
-    let task = tokio::spawn(async move {
+    let task = tokio::spawn(with_span(async move {
         let end = work.await;
         drop(place);
         end
-    });
+    }));
     match task.await {
         Ok(end) => end,
         Err(error) if error.is_panic() => {

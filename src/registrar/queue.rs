@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, oneshot};
+use tracing::Instrument as _;
 
 use super::answer::{Answer, refusals};
 use super::caller::{Caller, Outcome};
@@ -118,9 +119,10 @@ impl Registrar {
         let no_thread = |error: std::io::Error| DbError::Engine(error.to_string());
         let runtime =
             tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(no_thread)?;
+        let span = tracing::Span::current();
         let thread = std::thread::Builder::new()
             .name("registrar".to_owned())
-            .spawn(move || runtime.block_on(work()))
+            .spawn(move || runtime.block_on(work().instrument(span)))
             .map_err(no_thread)?;
         is_open.await.map_err(|_| DbError::Engine("the Registrar did not start".to_owned()))??;
         Ok((registrar, thread))

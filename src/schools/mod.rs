@@ -13,7 +13,6 @@ use axum::Router;
 use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use prometheus_client::metrics::counter::Counter;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -27,7 +26,7 @@ use crate::clock::Clock;
 use crate::count::to_i64;
 use crate::http::host::named_host;
 use crate::http::limits::{self, RequestLimits};
-use crate::http::problem::{NotFound, Problem};
+use crate::http::problem::Problem;
 use crate::metrics::Metrics;
 use crate::pages;
 
@@ -96,7 +95,6 @@ impl Schools {
     }
 
     /// Answers each request by the school of its host.
-    #[must_use]
     pub fn router(&self) -> Router {
         let doors = Doors::new(self);
         let schools = self.clone();
@@ -118,11 +116,15 @@ impl Schools {
             }
             tokio::time::sleep(STEP).await;
             let path = self.0.path.clone();
-            let Ok(found) = tokio::task::spawn_blocking(move || settings::read(&path)).await else { continue };
+            let Ok(found) = tokio::task::spawn_blocking(move || settings::read(&path)).await else {
+                continue;
+            };
             if found != last {
                 match &found {
                     Ok(found) => _ = tokio::spawn(self.clone().look_at(self.take(found))),
-                    Err(error) => tracing::error!(%error, "the list of schools cannot be read: they stay as they are"),
+                    Err(error) => {
+                        tracing::error!(%error, "the list of schools cannot be read: they stay as they are");
+                    }
                 }
                 last = found;
             }
@@ -183,14 +185,17 @@ impl Schools {
             next.by_name.insert(Arc::clone(name), served);
         }
         for (name, served) in std::mem::take(&mut directory.by_name) {
-            if found.broken.contains_key(&name) {
+            let is_as_it_was = found.broken.contains_key(&name)
+                && !found.schools.values().any(|other| other.conflicts_with(&served.settings));
+            if is_as_it_was {
                 next.by_name.insert(name, served);
             } else {
                 tracing::info!(school = &*name, "this school is no longer served");
                 tokio::spawn(async move { served.retire().await });
             }
         }
-        next.by_host = next.by_name.values().map(|served| (served.settings.host(), Arc::clone(served))).collect();
+        next.by_host =
+            next.by_name.values().map(|served| (served.settings.host(), Arc::clone(served))).collect();
         *directory = next;
         new
     }
@@ -201,7 +206,8 @@ impl Schools {
             self.0.served.read().unwrap_or_else(PoisonError::into_inner).by_host.get(host).cloned()
         });
         let Some(served) = served else {
-            let is_name = host.is_some_and(|host| host.parse::<std::net::IpAddr>().is_err() && host != "localhost");
+            let is_name =
+                host.is_some_and(|host| host.parse::<std::net::IpAddr>().is_err() && host != "localhost");
             let door = if is_name { &doors.strangers } else { &doors.operators };
             return ask(door, request).await;
         };
@@ -248,21 +254,20 @@ impl Doors {
         let (metrics, page) = (&schools.0.metrics, pages::kit::problems::page);
         let any_host = RequestLimits { any_host: true, ..limits.clone() };
         let rendered = schools.clone();
-        let operators = Router::new()
-            .route("/healthz", get("ok\n"))
-            .route("/readyz", get("ready\n"))
-            .route(
-                "/metrics",
-                get(async move || {
-                    let format = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-                    ([(CONTENT_TYPE, format)], rendered.exposition()).into_response()
-                }),
-            )
-            .fallback(async || no_school());
-        let unavailable =
-            async || Problem::overloaded("This school cannot be reached at present. Try again in a few seconds.");
+        let operators = async move |request: Request| match request.uri().path() {
+            "/healthz" => "ok\n".into_response(),
+            "/readyz" => "ready\n".into_response(),
+            "/metrics" => {
+                let format = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+                ([(CONTENT_TYPE, format)], rendered.exposition()).into_response()
+            }
+            _ => no_school().into_response(),
+        };
+        let unavailable = async || {
+            Problem::overloaded("This school cannot be reached at present. Try again in a few seconds.")
+        };
         Self {
-            operators: limits::apply(operators, &any_host, metrics, page),
+            operators: limits::apply(Router::new().fallback(operators), &any_host, metrics, page),
             strangers: limits::apply(Router::new().fallback(async || no_school()), &any_host, metrics, page),
             unavailable: limits::apply(Router::new().fallback(unavailable), &any_host, metrics, page),
         }
@@ -270,7 +275,10 @@ impl Doors {
 }
 
 fn no_school() -> Problem {
-    Problem::new::<NotFound>("No school has this address. Each school is reached by the host of its own address.")
+    Problem::forbidden(
+        "No school of this server has this host. Each school is reached at the host of its own address; a proxy has to pass \
+        on the Host header.",
+    )
 }
 
 async fn ask(router: &Router, request: Request) -> Response {

@@ -146,7 +146,8 @@ impl Served {
         let idle = {
             let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
             // The only one that holds it: nobody can enter meanwhile.
-            let is_idle = matches!(&*state, State::Open(open) if Arc::strong_count(open) == 1 && open.is_idle());
+            let is_idle =
+                matches!(&*state, State::Open(open) if Arc::strong_count(open) == 1 && open.is_idle());
             is_idle.then(|| std::mem::replace(&mut *state, State::Closed))
         };
         if let Some(State::Open(open)) = idle {
@@ -198,7 +199,7 @@ impl Served {
                 State::Closed | State::Failed(_) => {}
             }
             let _place = served.common.opening.acquire().await.map_err(|_| Unavailable)?;
-            let span = tracing::error_span!("school", name = &*served.settings.name);
+            let span = tracing::error_span!("school", school = &*served.settings.name);
             // A migration does not leave its thread.
             let (opened, runtime) = (Arc::clone(&served), Handle::current());
             let work = opened_in(opened, span.clone(), runtime);
@@ -228,10 +229,9 @@ impl Served {
         };
         let options = MigrateOptions { new_school: *new_school, ..MigrateOptions::default() };
         let (clock, metrics) = (self.common.clock.clone(), self.metrics.clone());
-        let school =
-            School::open_with(database, clock, Some(public_url.clone()), metrics, &options, ways)
-                .await
-                .with_context(|| database.to_string())?;
+        let school = School::open_with(database, clock, Some(public_url.clone()), metrics, &options, ways)
+            .await
+            .with_context(|| database.to_string())?;
         if self.common.stay_closed {
             school.app.access.stay_closed();
         }

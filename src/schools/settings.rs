@@ -33,6 +33,22 @@ impl SchoolSettings {
     pub fn host(&self) -> String {
         host_of(self.public_url.authority().as_bytes()).unwrap_or_default().to_ascii_lowercase()
     }
+
+    /// The same for two names of one database file.
+    fn database_identity(&self) -> Location {
+        match &self.database {
+            Location::File(file) => {
+                Location::File(std::fs::canonicalize(file).unwrap_or_else(|_| file.components().collect()))
+            }
+            server @ Location::Server(_) => server.clone(),
+        }
+    }
+
+    /// Whether two schools cannot be served at the same time.
+    #[must_use]
+    pub fn conflicts_with(&self, other: &Self) -> bool {
+        self.host() == other.host() || self.database_identity() == other.database_identity()
+    }
 }
 
 /// The schools that were found.
@@ -88,6 +104,9 @@ pub fn read(path: &Path) -> Result<FoundSchools, SchoolsError> {
         let text = std::fs::read_to_string(path).map_err(unreadable)?;
         let malformed = |why: toml::de::Error| SchoolsError { path: path.to_owned(), why: bad(&why).0 };
         let tables: BTreeMap<String, toml::Value> = toml::from_str(&text).map_err(malformed)?;
+        if tables.is_empty() {
+            return Err(SchoolsError { path: path.to_owned(), why: "lists no school".to_owned() });
+        }
         let folder = path.parent().unwrap_or(Path::new("."));
         for (name, table) in tables {
             let name = Arc::<str>::from(name);
@@ -109,7 +128,8 @@ fn name_of(file: &Path) -> Option<Arc<str>> {
 fn settings(name: Arc<str>, table: toml::Value, folder: &Path) -> Result<SchoolSettings, BadSchool> {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
     if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
-        let why = "the name of a school has 1 to 64 letters without accents, digits, hyphens, dots and underscores";
+        let why =
+            "the name of a school has 1 to 64 letters without accents, digits, hyphens, dots and underscores";
         return Err(BadSchool(why.to_owned()));
     }
     let school: FileSchool = table.try_into().map_err(|why: toml::de::Error| bad(&why))?;
@@ -131,36 +151,32 @@ fn bad(why: &toml::de::Error) -> BadSchool {
     BadSchool(why.message().trim_end().replace('\n', " "))
 }
 
-/// Two schools never have the same host, nor the same database: the second one, by name, is left out.
+/// Schools with the same host or the same database are left out, whichever of them is meant: one that is served already
+/// stays as it was.
 fn without_conflicts(listed: BTreeMap<Arc<str>, Result<SchoolSettings, BadSchool>>) -> FoundSchools {
     let mut found = FoundSchools::default();
-    let (mut hosts, mut databases) = (HashMap::new(), HashMap::new());
     for (name, school) in listed {
-        let checked = school.and_then(|school| {
-            let (host, database) = (school.host(), identity(&school.database));
-            let taken = |what: &str, other: &Arc<str>| BadSchool(format!("the school {other} has the same {what}"));
-            if let Some(other) = hosts.get(&host) {
-                return Err(taken("host", other));
-            }
-            if let Some(other) = databases.get(&database) {
-                return Err(taken("database", other));
-            }
-            hosts.insert(host, Arc::clone(&name));
-            databases.insert(database, Arc::clone(&name));
-            Ok(school)
-        });
-        match checked {
+        match school {
             Ok(school) => _ = found.schools.insert(name, school),
             Err(why) => _ = found.broken.insert(name, why),
         }
     }
-    found
-}
-
-/// The same for two names of one database file.
-fn identity(database: &Location) -> Location {
-    match database {
-        Location::File(file) => Location::File(std::fs::canonicalize(file).unwrap_or_else(|_| file.clone())),
-        server @ Location::Server(_) => server.clone(),
+    let (mut hosts, mut databases) = (HashMap::new(), HashMap::new());
+    let mut conflicts = BTreeMap::new();
+    for (name, school) in &found.schools {
+        let others = [
+            ("host", hosts.insert(school.host(), name)),
+            ("database", databases.insert(school.database_identity(), name)),
+        ];
+        for (what, other) in others {
+            let Some(other) = other else { continue };
+            for (one, other) in [(name, other), (other, name)] {
+                let why = BadSchool(format!("the school {other} has the same {what}"));
+                conflicts.entry(Arc::clone(one)).or_insert(why);
+            }
+        }
     }
+    found.schools.retain(|name, _| !conflicts.contains_key(name));
+    found.broken.extend(conflicts);
+    found
 }

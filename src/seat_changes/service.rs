@@ -12,6 +12,7 @@ use super::plan::{Plan, School};
 use super::runner::{Runner, Task};
 use super::staging::{self, Assignment};
 use super::store;
+use crate::background::with_span;
 use crate::background::{BackgroundTasks, WorkCount};
 use crate::clock::Clock;
 use crate::count::to_i64;
@@ -50,14 +51,14 @@ impl SeatChanges {
     /// Goes on with changes whose server has stopped, and deletes old ones, until [`SeatChanges::close`].
     pub fn start(&self) {
         let changes = self.clone();
-        self.0.tasks.keep(tokio::spawn(async move {
+        self.0.tasks.keep(tokio::spawn(with_span(async move {
             loop {
                 if let Err(error) = changes.0.runner.resume_and_delete_old().await {
                     tracing::warn!(%error, "cannot go on with changes of seats");
                 }
                 tokio::time::sleep(ROUND).await;
             }
-        }));
+        })));
     }
 
     /// Whether a change is being carried out or undone.
@@ -225,7 +226,7 @@ impl SeatChanges {
         let (begun, has_begun) = oneshot::channel();
         let (ended, end) = oneshot::channel();
         let runner = self.0.runner.clone();
-        self.0.tasks.keep(tokio::spawn(async move {
+        self.0.tasks.keep(tokio::spawn(with_span(async move {
             let done = runner.work(&assignment, task, &caller, Some(begun)).await;
             if let Err(error) = &done
                 && !matches!(error, SeatChangeError::PlanChanged)
@@ -234,7 +235,7 @@ impl SeatChanges {
             }
             #[expect(clippy::let_underscore_must_use, reason = "the client may have stopped waiting")]
             let _ = ended.send(done);
-        }));
+        })));
         #[expect(
             clippy::let_underscore_must_use,
             reason = "it ends without a commit where nothing is left to do"

@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
-use self::served::{Common, Condition, Served, Unavailable, hold};
+use self::served::{Common, Condition, LOOK, Served, Unavailable, hold};
 use self::settings::{FoundSchools, SchoolsError};
 use crate::access::proxy::TrustedProxy;
 use crate::clock::Clock;
@@ -34,6 +34,8 @@ use crate::pages;
 const STEP: Duration = Duration::from_secs(1);
 /// How often to look after schools that nobody asks for: other programs may have changed something there.
 const ROUND: Duration = Duration::from_hours(1);
+/// Schools that are looked at together: each open school takes some megabytes of memory.
+const LOOKED_AT: usize = 8;
 /// Schools that are opened at the same time: opening one is mostly work, not waiting.
 const OPENING: usize = 4;
 
@@ -151,8 +153,14 @@ impl Schools {
     }
 
     async fn look_at(self, schools: Vec<Arc<Served>>) {
-        for served in schools {
-            served.look().await;
+        for some in schools.chunks(LOOKED_AT) {
+            for served in some {
+                served.look().await;
+            }
+            tokio::time::sleep(LOOK).await;
+            for served in some {
+                served.close_if_idle().await;
+            }
         }
     }
 
@@ -213,7 +221,7 @@ impl Schools {
         };
         match served.enter().await {
             Ok(open) => {
-                let response = ask(&open.router, request).instrument(open.span.clone()).await;
+                let response = ask(open.router(), request).instrument(open.span.clone()).await;
                 hold(open, response)
             }
             Err(Unavailable) => ask(&doors.unavailable, request).await,

@@ -1,7 +1,7 @@
 //! One of several schools: opened when somebody asks for it, and closed when nobody has for a while.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
@@ -32,7 +32,7 @@ use crate::state::AppState;
 const IDLE: Duration = Duration::from_mins(10);
 /// How long a school stays open that was opened only to look after it: long enough to go on with what was interrupted, and
 /// to find what other programs have left.
-const LOOK: Duration = Duration::from_secs(5);
+pub(super) const LOOK: Duration = Duration::from_secs(5);
 /// How long a school that could not be opened is left alone.
 const RETRY: Duration = Duration::from_secs(5);
 /// How long a request waits until its school is open.
@@ -94,8 +94,10 @@ pub(super) enum Condition {
 /// A school that is open.
 #[derive(Debug)]
 pub(super) struct OpenSchool {
-    pub(super) router: Router,
     pub(super) span: Span,
+    /// Made for the first request.
+    router: OnceLock<Router>,
+    limits: RequestLimits,
     app: AppState,
     school: Mutex<Option<School>>,
     opened: Instant,
@@ -239,7 +241,8 @@ impl Served {
         school.app.seat_changes.start();
         let limits = RequestLimits { public_url: Some(public_url.clone()), ..self.common.limits.clone() };
         Ok(OpenSchool {
-            router: router::router(school.app.clone(), &limits),
+            router: OnceLock::new(),
+            limits,
             span: span.clone(),
             app: school.app.clone(),
             school: Mutex::new(Some(school)),
@@ -259,6 +262,11 @@ fn opened_in(
 }
 
 impl OpenSchool {
+    /// What answers its requests.
+    pub(super) fn router(&self) -> &Router {
+        self.router.get_or_init(|| router::router(self.app.clone(), &self.limits))
+    }
+
     fn is_idle(&self) -> bool {
         let asked = *self.asked.lock().unwrap_or_else(PoisonError::into_inner);
         let is_long = asked.map_or(self.opened.elapsed() >= LOOK, |asked| asked.elapsed() >= IDLE);

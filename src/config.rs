@@ -102,6 +102,14 @@ pub struct LinkArgs {
     pub public_url: Option<PublicUrl>,
 }
 
+/// The list of schools, for commands that are about all of them.
+#[derive(Args, Clone, Debug, Default)]
+pub struct SchoolsArgs {
+    /// The file or the folder that lists the schools, as for `serve`
+    #[arg(long, env = "MATRICULA_SCHOOLS", value_name = "FILE|FOLDER")]
+    pub schools: Option<PathBuf>,
+}
+
 /// Options of `matricula serve`.
 #[derive(Args, Clone, Debug)]
 pub struct ServeArgs {
@@ -162,6 +170,16 @@ pub struct ServeArgs {
     /// database is refused.
     #[arg(long, env = "MATRICULA_NEW_SCHOOL", value_parser = yes_or_no)]
     pub new_school: bool,
+
+    /// Serve several schools, each at the host of its own address: a file that lists them, or a folder with a file for
+    /// each. See "Many institutions" in the documentation.
+    #[arg(
+        long,
+        env = "MATRICULA_SCHOOLS",
+        value_name = "FILE|FOLDER",
+        conflicts_with_all = ["database", "public_url", "sign_on", "new_school"]
+    )]
+    pub schools: Option<PathBuf>,
 
     /// Options for log output.
     #[command(flatten)]

@@ -56,6 +56,7 @@ pub mod registration;
 pub mod roll;
 pub mod rules;
 pub mod sample;
+pub mod schools;
 pub mod seat_changes;
 pub mod seats;
 pub mod server;

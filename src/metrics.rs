@@ -1,5 +1,6 @@
 //! Metrics of requests, the write queue and commits, at `/metrics`.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -93,13 +94,24 @@ impl Metrics {
     /// Metrics with the counter of a logger that is already running.
     #[must_use]
     pub fn with_log_dropped(log_dropped: Counter) -> Self {
+        Self::new(log_dropped, None)
+    }
+
+    /// Metrics of one of several schools, with its name as the label `school`.
+    #[must_use]
+    pub fn of_school(name: &str, log_dropped: Counter) -> Self {
+        Self::new(log_dropped, Some(name))
+    }
+
+    fn new(log_dropped: Counter, school: Option<&str>) -> Self {
         let (queue_depth, batch_size) = (Gauge::default(), Histogram::new(COMMANDS));
         let log_ahead_seconds = Gauge::default();
         let commit_seconds = Histogram::new(SECONDS);
         let requests = Family::default();
         let durations = Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
 
-        let mut registry = Registry::with_prefix("matricula");
+        let labels = school.map(|name| (Cow::Borrowed("school"), Cow::Owned(name.to_owned())));
+        let mut registry = Registry::with_prefix_and_labels("matricula", labels.into_iter());
         registry.register("http_requests", "Requests answered", requests.clone());
         registry.register(
             "http_request_duration_seconds",

@@ -27,6 +27,7 @@ use self::proxy::{PROXY, TrustedProxy};
 use self::secret::SecretHash;
 use self::sign_on::Providers;
 pub use self::store::{Named, accounts, find_account, find_token, is_student, named, providers_of, tokens};
+use crate::background::with_span;
 use crate::clock::{Clock, Stamp};
 use crate::db::{Db, DbError, Location};
 use crate::registrar::{Account, Actor, ExternalId, Grants, Identity, Proof};
@@ -112,14 +113,14 @@ impl Access {
         let access =
             Self(Arc::new(Shared { db, clock, changes, stays_closed: AtomicBool::new(false), remembered }));
         let following = access.clone();
-        let task = tokio::spawn(async move {
+        let task = tokio::spawn(with_span(async move {
             loop {
                 tokio::time::sleep(POLL_INTERVAL).await;
                 if let Err(error) = following.refresh().await {
                     tracing::debug!(%error, "cannot read whether rights have changed");
                 }
             }
-        });
+        }));
         Ok((access, task))
     }
 

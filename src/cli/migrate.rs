@@ -2,15 +2,18 @@
 
 use std::fs;
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, ensure};
 
 use crate::adoption::{self, MigrateOptions};
 use crate::clock::Clock;
-use crate::count::counted;
+use crate::config::SchoolsArgs;
+use crate::count::{counted, to_i64};
 use crate::db::Location;
 use crate::mapping::Mapping;
+use crate::redact::without_passwords;
+use crate::schools::settings::{self, FoundSchools};
 
 /// Options of `matricula migrate`.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -24,6 +27,11 @@ pub(super) struct MigrateArgs {
     /// Create missing tables students and courses, empty, in a database that has other tables
     #[arg(long, conflicts_with = "mapping")]
     new_school: bool,
+    /// Migrate the databases of all schools of --schools; if one cannot be migrated, the others are
+    #[arg(long, requires = "schools", conflicts_with_all = ["database", "mapping", "new_school", "dry_run"])]
+    all: bool,
+    #[command(flatten)]
+    list: SchoolsArgs,
 }
 
 impl MigrateArgs {
@@ -53,6 +61,9 @@ pub(super) async fn run(
     clock: &Clock,
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
+    if let (true, Some(schools)) = (args.all, &args.list.schools) {
+        return migrate_all(schools, clock, out).await;
+    }
     let options = args.options()?;
     if args.dry_run {
         let plan = adoption::dry_run(database, clock, &options).await?;
@@ -69,6 +80,30 @@ pub(super) async fn run(
         return Ok(());
     }
     migrate(&options, database, clock, out).await
+}
+
+/// Migrates the databases of all schools, one after the other.
+async fn migrate_all(schools: &Path, clock: &Clock, out: &mut dyn Write) -> anyhow::Result<()> {
+    let FoundSchools { schools, broken } = settings::read(schools)?;
+    let all = schools.len() + broken.len();
+    let mut failed = broken.len();
+    for (name, why) in &broken {
+        writeln!(out, "{name}: {why}")?;
+    }
+    for (name, school) in &schools {
+        let options = MigrateOptions { new_school: school.new_school, ..MigrateOptions::default() };
+        let mut lines = Vec::new();
+        let migrated = migrate(&options, &school.database, clock, &mut lines).await;
+        for line in String::from_utf8_lossy(&lines).lines() {
+            writeln!(out, "{name}: {line}")?;
+        }
+        if let Err(error) = migrated {
+            failed += 1;
+            writeln!(out, "{name}: {}", without_passwords(&format!("{error:#}")))?;
+        }
+    }
+    ensure!(failed == 0, "{failed} of {} cannot be migrated", counted(to_i64(all), "school"));
+    Ok(())
 }
 
 /// Migrates the database and prints what was done.

@@ -1,8 +1,10 @@
 use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::access::proxy::TrustedProxy;
 use crate::access::sign_on::Providers;
@@ -11,10 +13,12 @@ use crate::access::{self, Ways};
 use crate::adoption::MigrateOptions;
 use crate::clock::Clock;
 use crate::config::{ServeArgs, check_exposure, is_loopback};
+use crate::count::counted;
 use crate::http::limits::RequestLimits;
 use crate::http::server::{self, Bounds, Server};
 use crate::logging::{self, LogOutput};
 use crate::metrics::Metrics;
+use crate::schools::{Schools, SchoolsOptions};
 use crate::server::School;
 use crate::server::router;
 
@@ -42,6 +46,19 @@ fn ways(args: &ServeArgs) -> anyhow::Result<Ways> {
 
 async fn serve(args: ServeArgs, clock: Clock, out: &mut dyn Write, log: &LogOutput) -> anyhow::Result<()> {
     let addresses = server::resolve(&args.listen).await?;
+    match args.schools.clone() {
+        Some(path) => serve_schools(args, &path, &addresses, clock, out, log).await,
+        None => serve_school(args, &addresses, clock, out, log).await,
+    }
+}
+
+async fn serve_school(
+    args: ServeArgs,
+    addresses: &[SocketAddr],
+    clock: Clock,
+    out: &mut dyn Write,
+    log: &LogOutput,
+) -> anyhow::Result<()> {
     let database = &args.database.database;
     let ways = ways(&args)?;
     // Somebody else decides who comes here, so it is no trial on one's own machine.
@@ -49,9 +66,8 @@ async fn serve(args: ServeArgs, clock: Clock, out: &mut dyn Write, log: &LogOutp
     let is_open = !addresses.iter().all(is_loopback)
         && access::is_open(database).await.with_context(|| format!("cannot read {database}"))?;
     let is_open = is_open && !has_ways;
-    check_exposure(&addresses, args.allow_unauthenticated || !is_open, args.public_url.as_ref())?;
-    let bounds = Bounds { share: args.client_share, ..Bounds::default() };
-    let server = Server::bind(&addresses).await?.with_bounds(bounds);
+    check_exposure(addresses, args.allow_unauthenticated || !is_open, args.public_url.as_ref())?;
+    let server = bind(&args, addresses).await?;
     let address = server.local_addr();
     let loopback = is_loopback(&address);
     if is_open {
@@ -78,7 +94,7 @@ async fn serve(args: ServeArgs, clock: Clock, out: &mut dyn Write, log: &LogOutp
     school.app.seat_changes.start();
     let router = router::router(school.app.clone(), &limits);
     // Before the line is printed: a program that reads it may send the signal at once.
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let signals = Signals::handle()?;
     match &args.public_url {
         Some(url) => writeln!(
             out,
@@ -92,24 +108,84 @@ async fn serve(args: ServeArgs, clock: Clock, out: &mut dyn Write, log: &LogOutp
     out.flush()?;
 
     let feed = school.app.feed.clone();
-    let stop = async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-        tracing::info!("stopping: finishing accepted requests");
-        feed.close();
-    };
     let serving = async {
-        server.serve(router, stop).await;
+        server.serve(router, signals.stop(move || feed.close())).await;
         if tokio::time::timeout(LAST_COMMITS_TIMEOUT, school.close()).await.is_err() {
             tracing::error!("stopped before all accepted changes were committed: the database is blocked");
         }
     };
+    finish(serving, log).await;
+    Ok(())
+}
+
+/// Serves many schools, each at the host of its own address. Nobody gets into a school without an account or a token: their
+/// addresses are public, even if a proxy reaches this server on loopback.
+async fn serve_schools(
+    args: ServeArgs,
+    path: &Path,
+    addresses: &[SocketAddr],
+    clock: Clock,
+    out: &mut dyn Write,
+    log: &LogOutput,
+) -> anyhow::Result<()> {
+    let server = bind(&args, addresses).await?;
+    let address = server.local_addr();
+    let options = SchoolsOptions {
+        clock,
+        limits: RequestLimits { loopback: false, cors_origins: args.cors_origin, ..RequestLimits::default() },
+        proxy: TrustedProxy::new(args.trust_user_header, args.trusted_proxy)?,
+        stay_closed: !args.allow_unauthenticated,
+        log_dropped: log.dropped(),
+    };
+    let schools = Schools::read(path.to_owned(), options)?;
+    let signals = Signals::handle()?;
+    writeln!(out, "matricula listens on http://{address} for {}", counted(schools.count(), "school"))?;
+    out.flush()?;
+
+    let looking_after = tokio::spawn(schools.clone().look_after());
+    let streams = schools.clone();
+    let serving = async {
+        server.serve(schools.router(), signals.stop(move || streams.end_streams())).await;
+        looking_after.abort();
+        schools.close().await;
+    };
+    finish(serving, log).await;
+    Ok(())
+}
+
+async fn bind(args: &ServeArgs, addresses: &[SocketAddr]) -> anyhow::Result<Server> {
+    let bounds = Bounds { share: args.client_share, ..Bounds::default() };
+    Ok(Server::bind(addresses).await?.with_bounds(bounds))
+}
+
+/// The signals that stop the server.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn handle() -> anyhow::Result<Self> {
+        let (terminate, interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        Ok(Self { terminate, interrupt })
+    }
+
+    /// Waits for one of them, and ends the streams, which would never end by themselves.
+    async fn stop(mut self, end_streams: impl FnOnce()) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+        tracing::info!("stopping: finishing accepted requests");
+        end_streams();
+    }
+}
+
+/// Serves to the end, and writes the log output meanwhile.
+async fn finish(serving: impl Future<Output = ()>, log: &LogOutput) {
     tokio::select! {
         () = serving => {}
         () = log.gather() => {}
     }
     tracing::info!("stopped");
-    Ok(())
 }

@@ -9,7 +9,7 @@ use thiserror::Error;
 use super::postgres::Address;
 
 /// Where the data is: a file on this machine, or a PostgreSQL server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Location {
     /// An SQLite database.
     File(PathBuf),
@@ -18,7 +18,7 @@ pub enum Location {
 }
 
 /// The URL of a server. It may contain a password, so it is never shown in full.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Url(String);
 
 /// Why a text does not name a database. The message does not repeat the text, which may contain a password.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 use super::{Filter, LogEntry, store};
+use crate::background::with_span;
 use crate::db::{Db, DbError};
 
 /// Entries that are read at a time.
@@ -58,7 +59,7 @@ impl Follower {
             subscribers: Mutex::default(),
             is_closed: watch::Sender::default(),
         }));
-        tokio::spawn(follower.clone().follow());
+        tokio::spawn(with_span(follower.clone().follow()));
         follower
     }
 

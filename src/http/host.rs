@@ -62,8 +62,21 @@ impl Hosts {
     }
 }
 
+/// The host that a request names, in lower case; `None` if it names none, or several.
+#[must_use]
+pub fn named_host(request: &Request) -> Option<String> {
+    let mut lines = request.headers().get_all(HOST).iter();
+    let authority = match (lines.next(), lines.next()) {
+        (Some(line), None) => line.as_bytes(),
+        (None, _) => request.uri().authority()?.as_str().as_bytes(),
+        _ => return None,
+    };
+    host_of(authority).map(str::to_ascii_lowercase)
+}
+
 /// The host of `host[:port]`, without the final dot of a fully qualified name or the brackets of an IPv6 address.
-fn host_of(authority: &[u8]) -> Option<&str> {
+#[must_use]
+pub fn host_of(authority: &[u8]) -> Option<&str> {
     let text = str::from_utf8(authority).ok()?;
     let (host, port) = if let Some(rest) = text.strip_prefix('[') {
         let (address, rest) = rest.split_once(']')?;

@@ -54,6 +54,8 @@ pub struct RequestLimits {
     pub loopback: bool,
     /// The address that clients use; its host is accepted, off loopback no other.
     pub public_url: Option<PublicUrl>,
+    /// Whether every host is accepted, for answers that are the same for all.
+    pub any_host: bool,
     /// The sites whose pages may use the API (CORS).
     pub cors_origins: Vec<Origin>,
     /// How long a handler may take to begin its response.
@@ -69,6 +71,7 @@ impl Default for RequestLimits {
         Self {
             loopback: true,
             public_url: None,
+            any_host: false,
             cors_origins: Vec::new(),
             timeout: Duration::from_secs(30),
             body: MAX_BODY,
@@ -80,7 +83,8 @@ impl Default for RequestLimits {
 /// Wraps all routes of `router` and its fallback in `limits`, and logs and counts every response. `page` renders
 /// problems for people.
 pub fn apply(router: Router, limits: &RequestLimits, metrics: &Metrics, page: ProblemPage) -> Router {
-    let hosts = Arc::new(Hosts::new(limits.loopback, limits.public_url.as_ref()));
+    let hosts = || Arc::new(Hosts::new(limits.loopback, limits.public_url.as_ref()));
+    let hosts = (!limits.any_host).then(hosts);
     let public_url = limits.public_url.as_ref().map(|url| Arc::from(url.as_str()));
     let (timeout, bodies) = (limits.timeout, BodyMemory(Quota::new(limits.all_bodies)));
     // One stack, the outermost first: axum boxes every request once per call of `layer`.
@@ -88,7 +92,7 @@ pub fn apply(router: Router, limits: &RequestLimits, metrics: &Metrics, page: Pr
         ObserveLayer::new(metrics.clone()),
         layer_fn(move |inner| Guard {
             inner,
-            hosts: Arc::clone(&hosts),
+            hosts: hosts.clone(),
             public_url: public_url.clone(),
             bodies: bodies.clone(),
             timeout,
@@ -143,7 +147,8 @@ fn csrf(limits: &RequestLimits) -> CsrfLayer<impl Fn(ProtectionError) -> Respons
 #[derive(Clone, Debug)]
 struct Guard<S> {
     inner: S,
-    hosts: Arc<Hosts>,
+    /// `None` if every host is accepted.
+    hosts: Option<Arc<Hosts>>,
     public_url: Option<Arc<str>>,
     bodies: BodyMemory,
     timeout: Duration,
@@ -218,7 +223,7 @@ impl<S> Guard<S> {
         if let Some(over) = over.filter(|_| !system::is_health(request.uri().path())) {
             return Some(over_limit(*over));
         }
-        let error = self.hosts.check(request).err();
+        let error = self.hosts.as_ref().and_then(|hosts| hosts.check(request).err());
         error.map(|error| self.host_problem(error)).or_else(|| check_transfer_encoding(request).err())
     }
 

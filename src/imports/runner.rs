@@ -16,6 +16,7 @@ use super::staging::{self, Assignment, Claim, End, ImportStatus, Unattended};
 use super::steps::Plan;
 use super::storage::Storage;
 use super::undo;
+use crate::background::WorkCount;
 use crate::count::to_i64;
 use crate::db::DbError;
 use crate::files::reading::{self, Source};
@@ -52,6 +53,8 @@ pub(super) struct Runner {
     pub(super) planning: Semaphore,
     /// One import is carried out or undone at a time.
     pub(super) working: Semaphore,
+    /// The imports that are being written, carried out or undone.
+    pub(super) works: WorkCount,
 }
 
 impl Runner {
@@ -162,6 +165,7 @@ impl Runner {
         steps: &AtomicUsize,
         work: impl Future<Output = T>,
     ) -> T {
+        let _counted = self.works.begin();
         let mut work = std::pin::pin!(work);
         loop {
             if let Ok(end) = tokio::time::timeout(HEARTBEAT, &mut work).await {

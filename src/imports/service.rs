@@ -13,7 +13,8 @@ use super::settings::Settings;
 use super::staging::{self, Claim, End, ImportStatus, RIGHTS};
 use super::steps::{Obstacle, Plan};
 use super::storage::Storage;
-use crate::background::BackgroundTasks;
+use crate::background::with_span;
+use crate::background::{BackgroundTasks, WorkCount};
 use crate::clock::Clock;
 use crate::db::{Db, DbError};
 use crate::files::reading::{self, Source};
@@ -48,6 +49,7 @@ impl Imports {
                 tables,
                 planning: Semaphore::new(1),
                 working: Semaphore::new(1),
+                works: WorkCount::default(),
             }),
             places: Quota::new(MAX_WAITING),
             tasks: BackgroundTasks::default(),
@@ -57,14 +59,20 @@ impl Imports {
     /// Goes on with imports whose server has stopped, and deletes old ones, until [`Imports::close`].
     pub fn start(&self) {
         let imports = self.clone();
-        self.0.tasks.keep(tokio::spawn(async move {
+        self.0.tasks.keep(tokio::spawn(with_span(async move {
             loop {
                 if let Err(error) = imports.0.runner.resume_and_delete_old().await {
                     tracing::warn!(%error, "cannot go on with imports");
                 }
                 tokio::time::sleep(ROUND).await;
             }
-        }));
+        })));
+    }
+
+    /// Whether an import is being written down, carried out or undone.
+    #[must_use]
+    pub fn is_working(&self) -> bool {
+        self.0.runner.works.is_any()
     }
 
     /// Stops what it is doing; another server, or this one when it starts again, goes on with it.
@@ -260,10 +268,10 @@ impl Imports {
     /// Works in the background; returns when that is done, or after a moment.
     async fn work(&self, work: impl Future<Output = ()> + Send + 'static) {
         let (ended, end) = tokio::sync::oneshot::channel::<()>();
-        self.0.tasks.keep(tokio::spawn(async move {
+        self.0.tasks.keep(tokio::spawn(with_span(async move {
             work.await;
             drop(ended);
-        }));
+        })));
         #[expect(clippy::let_underscore_must_use, reason = "whoever waits can ask again")]
         let _ = tokio::time::timeout(HEARTBEAT, end).await;
     }
@@ -281,11 +289,11 @@ async fn to_the_end<T: Send + 'static>(
     place: Place,
     work: impl Future<Output = Result<T, ImportError>> + Send + 'static,
 ) -> Result<T, ImportError> {
-    let task = tokio::spawn(async move {
+    let task = tokio::spawn(with_span(async move {
         let end = work.await;
         drop(place);
         end
-    });
+    }));
     match task.await {
         Ok(end) => end,
         Err(error) if error.is_panic() => {

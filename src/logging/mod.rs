@@ -95,7 +95,7 @@ where
     if human {
         Box::new(registry.with(layer.with_ansi(io::stderr().is_terminal())))
     } else {
-        let json = layer.json().flatten_event(true).with_current_span(false).with_span_list(false);
+        let json = layer.json().flatten_event(true).with_current_span(true).with_span_list(false);
         Box::new(registry.with(json))
     }
 }

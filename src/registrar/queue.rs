@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicU64;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Handle;
+use tokio::runtime::{Builder, Handle};
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -116,11 +116,11 @@ impl Registrar {
             }
         };
         let no_thread = |error: std::io::Error| DbError::Engine(error.to_string());
-        let runtime =
-            tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(no_thread)?;
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(no_thread)?;
+        let span = tracing::Span::current();
         let thread = std::thread::Builder::new()
             .name("registrar".to_owned())
-            .spawn(move || runtime.block_on(work()))
+            .spawn(move || span.in_scope(|| runtime.block_on(work())))
             .map_err(no_thread)?;
         is_open.await.map_err(|_| DbError::Engine("the Registrar did not start".to_owned()))??;
         Ok((registrar, thread))

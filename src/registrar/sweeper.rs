@@ -12,6 +12,7 @@ use super::queue::Registrar;
 use super::refusal::Refusal;
 use super::store;
 use super::sweep::Sweep;
+use crate::background::with_span;
 use crate::clock::Clock;
 use crate::db::Db;
 
@@ -33,7 +34,7 @@ pub(crate) fn start(
     clock: Clock,
     external_write: Arc<Notify>,
 ) -> JoinHandle<()> {
-    tokio::spawn(async move {
+    tokio::spawn(with_span(async move {
         // What was written before is found by the first look, without the log.
         let mut last_seq = i64::MAX;
         loop {
@@ -54,7 +55,7 @@ pub(crate) fn start(
                 }
             }
         }
-    })
+    }))
 }
 
 async fn sweep(db: &Db, registrar: &Registrar, clock: &Clock) -> Result<(), Refusal> {

@@ -10,6 +10,7 @@ use super::change::{ChangeStatus, CourseStatus, Reason};
 use super::error::SeatChangeError;
 use super::staging::{self, Assignment, End};
 use super::store::{self, Step, Unattended};
+use crate::background::WorkCount;
 use crate::clock::{Clock, Stamp};
 use crate::db::Db;
 use crate::registrar::{Caller, Chore, OperationOutcome, Pace, Refusal, Registrar, SeatChangePart, SeatStep};
@@ -33,6 +34,8 @@ pub(super) struct Runner {
     pub(super) db: Db,
     pub(super) registrar: Registrar,
     pub(super) clock: Clock,
+    /// The changes that are being carried out or undone.
+    pub(super) works: WorkCount,
 }
 
 /// What is done with a change.
@@ -69,6 +72,7 @@ impl Runner {
         caller: &Caller,
         begun: Option<oneshot::Sender<()>>,
     ) -> Result<(), SeatChangeError> {
+        let _counted = self.works.begin();
         let mut worker = Worker {
             runner: self,
             assignment,

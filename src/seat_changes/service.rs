@@ -12,7 +12,8 @@ use super::plan::{Plan, School};
 use super::runner::{Runner, Task};
 use super::staging::{self, Assignment};
 use super::store;
-use crate::background::BackgroundTasks;
+use crate::background::with_span;
+use crate::background::{BackgroundTasks, WorkCount};
 use crate::clock::Clock;
 use crate::count::to_i64;
 use crate::db::{Db, DbError};
@@ -43,21 +44,27 @@ impl SeatChanges {
     /// The service, without any task of its own.
     #[must_use]
     pub fn new(db: Db, registrar: Registrar, board: Board, clock: Clock) -> Self {
-        let runner = Runner { db, registrar, clock };
+        let runner = Runner { db, registrar, clock, works: WorkCount::default() };
         Self(Arc::new(Shared { runner, board, tasks: BackgroundTasks::default() }))
     }
 
     /// Goes on with changes whose server has stopped, and deletes old ones, until [`SeatChanges::close`].
     pub fn start(&self) {
         let changes = self.clone();
-        self.0.tasks.keep(tokio::spawn(async move {
+        self.0.tasks.keep(tokio::spawn(with_span(async move {
             loop {
                 if let Err(error) = changes.0.runner.resume_and_delete_old().await {
                     tracing::warn!(%error, "cannot go on with changes of seats");
                 }
                 tokio::time::sleep(ROUND).await;
             }
-        }));
+        })));
+    }
+
+    /// Whether a change is being carried out or undone.
+    #[must_use]
+    pub fn is_working(&self) -> bool {
+        self.0.runner.works.is_any()
     }
 
     /// Stops what it is doing; another server, or this one when it starts again, goes on with it.
@@ -219,7 +226,7 @@ impl SeatChanges {
         let (begun, has_begun) = oneshot::channel();
         let (ended, end) = oneshot::channel();
         let runner = self.0.runner.clone();
-        self.0.tasks.keep(tokio::spawn(async move {
+        self.0.tasks.keep(tokio::spawn(with_span(async move {
             let done = runner.work(&assignment, task, &caller, Some(begun)).await;
             if let Err(error) = &done
                 && !matches!(error, SeatChangeError::PlanChanged)
@@ -228,7 +235,7 @@ impl SeatChanges {
             }
             #[expect(clippy::let_underscore_must_use, reason = "the client may have stopped waiting")]
             let _ = ended.send(done);
-        }));
+        })));
         #[expect(
             clippy::let_underscore_must_use,
             reason = "it ends without a commit where nothing is left to do"

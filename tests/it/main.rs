@@ -64,6 +64,7 @@ mod litestream_sqlite_only;
 mod log_output;
 mod long_lists;
 mod lost_groups;
+mod many_schools;
 mod many_servers_postgres_only_a_file_is_for_one;
 mod mapping;
 mod migrations_of_files_sqlite_only;

@@ -29,7 +29,12 @@ const LAYERS: &[Layer] = &[
     layer(
         "cli",
         &["main.rs", "cli/"],
-        "server sample audit adoption access exports imports files viewer lists mapping http config registrar db metrics ground",
+        "schools server sample audit adoption access exports imports files viewer lists mapping http config registrar db metrics ground",
+    ),
+    layer(
+        "schools",
+        &["schools/"],
+        "server pages state imports subjects access adoption http config db metrics ground",
     ),
     layer(
         "server",

@@ -1,0 +1,182 @@
+//! Which schools a server serves: a file that lists them, or a folder with a file for each.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::config::PublicUrl;
+use crate::db::Location;
+use crate::http::host::host_of;
+
+/// The settings of one school.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SchoolSettings {
+    /// Its name in log output and metrics.
+    pub name: Arc<str>,
+    /// The address at which people reach it. Requests for its host are for this school.
+    pub public_url: PublicUrl,
+    /// Its database.
+    pub database: Location,
+    /// The file that lists its providers of single sign-on.
+    pub sign_on: Option<PathBuf>,
+    /// Whether missing tables of students and courses are created, empty, in a database that has other tables.
+    pub new_school: bool,
+}
+
+impl SchoolSettings {
+    /// The host of its address, in lower case.
+    #[must_use]
+    pub fn host(&self) -> String {
+        host_of(self.public_url.authority().as_bytes()).unwrap_or_default().to_ascii_lowercase()
+    }
+
+    /// The same for two names of one database file.
+    fn database_identity(&self) -> Location {
+        match &self.database {
+            Location::File(file) => {
+                Location::File(std::fs::canonicalize(file).unwrap_or_else(|_| file.components().collect()))
+            }
+            server @ Location::Server(_) => server.clone(),
+        }
+    }
+
+    /// Whether two schools cannot be served at the same time.
+    #[must_use]
+    pub fn conflicts_with(&self, other: &Self) -> bool {
+        self.host() == other.host() || self.database_identity() == other.database_identity()
+    }
+}
+
+/// The schools that were found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FoundSchools {
+    /// By name.
+    pub schools: BTreeMap<Arc<str>, SchoolSettings>,
+    /// What is wrong with the others, by name.
+    pub broken: BTreeMap<Arc<str>, BadSchool>,
+}
+
+/// Why the list of schools cannot be used.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{}: {why}", .path.display())]
+pub struct SchoolsError {
+    path: PathBuf,
+    why: String,
+}
+
+/// What is wrong with the settings of one school.
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[error("{0}")]
+pub struct BadSchool(String);
+
+/// The settings of a school, as a file has them: with the names of the flags of `serve`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct FileSchool {
+    public_url: String,
+    database: String,
+    sign_on: Option<PathBuf>,
+    #[serde(default)]
+    new_school: bool,
+}
+
+/// Reads a file with a table for each school, or all files of a folder that end in `.toml` with the settings of one school
+/// each. A mistake in one school leaves out that school.
+///
+/// # Errors
+/// If nothing can be read, or the file is no TOML.
+pub fn read(path: &Path) -> Result<FoundSchools, SchoolsError> {
+    let unreadable = |why: std::io::Error| SchoolsError { path: path.to_owned(), why: why.to_string() };
+    let mut listed: BTreeMap<Arc<str>, Result<SchoolSettings, BadSchool>> = BTreeMap::new();
+    if path.is_dir() {
+        for entry in std::fs::read_dir(path).map_err(unreadable)? {
+            let file = entry.map_err(unreadable)?.path();
+            let Some(name) = name_of(&file) else { continue };
+            let read = std::fs::read_to_string(&file).map_err(|why| BadSchool(why.to_string()));
+            let table = read.and_then(|text| toml::from_str(&text).map_err(|why| bad(&why)));
+            listed.insert(Arc::clone(&name), table.and_then(|table| settings(name, table, path)));
+        }
+    } else {
+        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        let malformed = |why: toml::de::Error| SchoolsError { path: path.to_owned(), why: bad(&why).0 };
+        let tables: BTreeMap<String, toml::Value> = toml::from_str(&text).map_err(malformed)?;
+        if tables.is_empty() {
+            return Err(SchoolsError { path: path.to_owned(), why: "lists no school".to_owned() });
+        }
+        let folder = path.parent().unwrap_or(Path::new("."));
+        for (name, table) in tables {
+            let name = Arc::<str>::from(name);
+            let school = settings(Arc::clone(&name), table, folder);
+            listed.insert(name, school);
+        }
+    }
+    Ok(without_conflicts(listed))
+}
+
+/// The name of the school of a file in a folder. Other files, like those that editors leave, are no schools.
+fn name_of(file: &Path) -> Option<Arc<str>> {
+    let is_settings = file.extension().is_some_and(|ending| ending == "toml");
+    let name = file.file_stem()?.to_str().filter(|name| is_settings && !name.starts_with('.'))?;
+    Some(name.into())
+}
+
+/// Checks the settings of a school. Names of files are relative to `folder`.
+fn settings(name: Arc<str>, table: toml::Value, folder: &Path) -> Result<SchoolSettings, BadSchool> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    if name.is_empty() || name.len() > 64 || !name.bytes().all(plain) {
+        let why =
+            "the name of a school has 1 to 64 letters without accents, digits, hyphens, dots and underscores";
+        return Err(BadSchool(why.to_owned()));
+    }
+    let school: FileSchool = table.try_into().map_err(|why: toml::de::Error| bad(&why))?;
+    let of = |key: &str, why: &dyn fmt::Display| BadSchool(format!("{key}: {why}"));
+    let public_url: PublicUrl = school.public_url.parse().map_err(|why| of("public-url", &why))?;
+    if public_url.as_str() != public_url.origin() {
+        return Err(of("public-url", &"a school is known by its host, so its address has no path"));
+    }
+    let database = match Location::parse(school.database.as_ref()).map_err(|why| of("database", &why))? {
+        Location::File(file) => Location::File(folder.join(file)),
+        server @ Location::Server(_) => server,
+    };
+    let sign_on = school.sign_on.map(|file| folder.join(file));
+    Ok(SchoolSettings { name, public_url, database, sign_on, new_school: school.new_school })
+}
+
+/// What TOML says about a mistake, in one line and without the text around it, which may contain a password.
+fn bad(why: &toml::de::Error) -> BadSchool {
+    BadSchool(why.message().trim_end().replace('\n', " "))
+}
+
+/// Schools with the same host or the same database are left out, whichever of them is meant: one that is served already
+/// stays as it was.
+fn without_conflicts(listed: BTreeMap<Arc<str>, Result<SchoolSettings, BadSchool>>) -> FoundSchools {
+    let mut found = FoundSchools::default();
+    for (name, school) in listed {
+        match school {
+            Ok(school) => _ = found.schools.insert(name, school),
+            Err(why) => _ = found.broken.insert(name, why),
+        }
+    }
+    let (mut hosts, mut databases) = (HashMap::new(), HashMap::new());
+    let mut conflicts = BTreeMap::new();
+    for (name, school) in &found.schools {
+        let others = [
+            ("host", hosts.insert(school.host(), name)),
+            ("database", databases.insert(school.database_identity(), name)),
+        ];
+        for (what, other) in others {
+            let Some(other) = other else { continue };
+            for (one, other) in [(name, other), (other, name)] {
+                let why = BadSchool(format!("the school {other} has the same {what}"));
+                conflicts.entry(Arc::clone(one)).or_insert(why);
+            }
+        }
+    }
+    found.schools.retain(|name, _| !conflicts.contains_key(name));
+    found.broken.extend(conflicts);
+    found
+}

@@ -3,6 +3,7 @@
 mod account;
 mod adopt;
 mod check;
+mod doctor;
 mod export;
 mod import;
 mod migrate;
@@ -62,6 +63,16 @@ enum CliCommand {
     Check {
         #[command(flatten)]
         database: DatabaseArgs,
+    },
+    /// Report what is wrong with the set-up, and what to do
+    ///
+    /// Checks the database and its disk, the clocks, the rights of the role, standbys, the certificate, and if asked the
+    /// backups and the proxy. Exits with code 1 if something is wrong.
+    Doctor {
+        #[command(flatten)]
+        database: DatabaseArgs,
+        #[command(flatten)]
+        args: doctor::DoctorArgs,
     },
     /// Import students, courses and enrollments from files
     ///
@@ -130,6 +141,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
             adopt::run(args, &database.database, &clock, &mut out).await
         }
         Some(CliCommand::Check { database }) => check::run(&database.database, &clock, &mut out).await,
+        Some(CliCommand::Doctor { database, args }) => doctor::run(args, &database, &clock, &mut out).await,
         Some(CliCommand::Import { database, args }) => {
             import::run(args, &database.database, clock, &mut out).await
         }

@@ -1,7 +1,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::access::proxy::TrustedProxy;
@@ -10,9 +10,11 @@ use crate::access::sign_on::settings::SignOnSettings;
 use crate::access::{self, Ways};
 use crate::adoption::MigrateOptions;
 use crate::clock::Clock;
-use crate::config::{ServeArgs, check_exposure, is_loopback};
+use crate::config::{Front, ServeArgs, TlsArgs, check_exposure, check_front, is_loopback};
+use crate::db::{Db, Standbys};
 use crate::http::limits::RequestLimits;
 use crate::http::server::{self, Bounds, Server};
+use crate::http::tls::{CertificateFiles, RELOAD_INTERVAL, Tls};
 use crate::logging::{self, LogOutput};
 use crate::metrics::Metrics;
 use crate::server::School;
@@ -40,10 +42,39 @@ fn ways(args: &ServeArgs) -> anyhow::Result<Ways> {
     Ok(Ways { providers, proxy })
 }
 
+/// The files of the server's own certificate, if there is one.
+///
+/// # Errors
+/// If only one of the two is set.
+pub(super) fn certificate_files(args: &TlsArgs) -> anyhow::Result<Option<CertificateFiles>> {
+    match (&args.tls_cert, &args.tls_key) {
+        (Some(certificate), Some(key)) => {
+            Ok(Some(CertificateFiles { certificate: certificate.clone(), key: key.clone() }))
+        }
+        (None, None) => Ok(None),
+        (Some(_), None) => bail!("--tls-cert needs the private key of the certificate: --tls-key"),
+        (None, Some(_)) => bail!("--tls-key needs the certificate of the private key: --tls-cert"),
+    }
+}
+
+/// Warns if a failover can lose changes that were confirmed.
+async fn warn_about_standbys(db: &Db) {
+    match db.server_state().await.map(|state| state.map(|state| state.standbys)) {
+        Ok(Some(standbys @ Standbys::Unconfirmed(_))) => tracing::warn!("{standbys}"),
+        Ok(_) => {}
+        Err(error) => tracing::warn!("it is not known whether the database has standbys: {error}"),
+    }
+}
+
 async fn serve(args: ServeArgs, clock: Clock, out: &mut dyn Write, log: &LogOutput) -> anyhow::Result<()> {
     let addresses = server::resolve(&args.listen).await?;
     let database = &args.database.database;
     let ways = ways(&args)?;
+    let metrics = Metrics::with_log_dropped(log.dropped());
+    let files = certificate_files(&args.tls)?;
+    let tls = files.map(|files| Tls::open(files, RELOAD_INTERVAL, &metrics)).transpose()?;
+    let front = Front { public_url: args.public_url.clone(), tls: tls.is_some() };
+    check_front(&front)?;
     // Somebody else decides who comes here, so it is no trial on one's own machine.
     let has_ways = !ways.providers.is_empty() || ways.proxy.is_some();
     let is_open = !addresses.iter().all(is_loopback)
@@ -51,7 +82,7 @@ async fn serve(args: ServeArgs, clock: Clock, out: &mut dyn Write, log: &LogOutp
     let is_open = is_open && !has_ways;
     check_exposure(&addresses, args.allow_unauthenticated || !is_open, args.public_url.as_ref())?;
     let bounds = Bounds { share: args.client_share, ..Bounds::default() };
-    let server = Server::bind(&addresses).await?.with_bounds(bounds);
+    let server = Server::bind(&addresses).await?.with_bounds(bounds).with_tls(tls);
     let address = server.local_addr();
     let loopback = is_loopback(&address);
     if is_open {
@@ -63,17 +94,17 @@ async fn serve(args: ServeArgs, clock: Clock, out: &mut dyn Write, log: &LogOutp
     let limits = RequestLimits {
         loopback,
         public_url: args.public_url.clone(),
+        tls: front.tls,
         cors_origins: args.cors_origin,
         ..RequestLimits::default()
     };
-    let metrics = Metrics::with_log_dropped(log.dropped());
     let options = MigrateOptions { new_school: args.new_school, ..MigrateOptions::default() };
-    let school =
-        School::open_with(&args.database.database, clock, args.public_url.clone(), metrics, &options, ways)
-            .await?;
+    let scheme = if front.tls { "https" } else { "http" };
+    let school = School::open_with(database, clock, front, metrics, &options, ways).await?;
     if has_ways || (!loopback && !args.allow_unauthenticated) {
         school.app.access.stay_closed();
     }
+    warn_about_standbys(&school.db).await;
     school.app.imports.start();
     school.app.seat_changes.start();
     let router = router::router(school.app.clone(), &limits);
@@ -82,11 +113,14 @@ async fn serve(args: ServeArgs, clock: Clock, out: &mut dyn Write, log: &LogOutp
     match &args.public_url {
         Some(url) => writeln!(
             out,
-            "matricula listens on http://{address} for {url} (API reference: {url}/docs/)",
+            "matricula listens on {scheme}://{address} for {url} (API reference: {url}/docs/)",
             url = url.as_str()
         )?,
         None => {
-            writeln!(out, "matricula listens on http://{address} (API reference: http://{address}/docs/)")?;
+            writeln!(
+                out,
+                "matricula listens on {scheme}://{address} (API reference: {scheme}://{address}/docs/)"
+            )?;
         }
     }
     out.flush()?;

@@ -11,7 +11,7 @@ use utoipa_swagger_ui::{Config, Url};
 
 use super::problem::{NotFound, Problem};
 use super::routes::{Allow, Routes};
-use crate::db::{Db, migrate};
+use crate::db::{Db, Standbys, migrate};
 use crate::mapping;
 use crate::metrics::Metrics;
 use crate::registrar::{Registrar, Unready};
@@ -68,7 +68,8 @@ fn reference_file(path: &str, config: Arc<Config<'static>>) -> Result<Response, 
 }
 
 /// Ready if the database answers, its schema is this program's, and the last attempt to write succeeded.
-async fn ready(State(db): State<Db>, State(registrar): State<Registrar>) -> Result<&'static str, Problem> {
+/// A warning follows if it has standbys that need not confirm anything.
+async fn ready(State(db): State<Db>, State(registrar): State<Registrar>) -> Result<String, Problem> {
     match migrate::is_current(&db).await {
         Ok(true) => {}
         Ok(false) => {
@@ -93,7 +94,12 @@ async fn ready(State(db): State<Db>, State(registrar): State<Registrar>) -> Resu
         _ => format!("Nothing can be changed: {why}."),
     };
     registrar.can_write().await.map_err(|why| Problem::overloaded(unready(why)))?;
-    Ok("ready\n")
+    Ok(match db.server_state().await.map(|state| state.map(|state| state.standbys)) {
+        Ok(Some(standbys @ Standbys::Unconfirmed(_))) => format!("ready\nwarning: {standbys}\n"),
+        Ok(_) => "ready\n".to_owned(),
+        // It can be ready all the same.
+        Err(error) => format!("ready\nwarning: it is not known whether there are standbys: {error}\n"),
+    })
 }
 
 async fn metrics(State(metrics): State<Metrics>) -> Response {

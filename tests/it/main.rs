@@ -69,6 +69,7 @@ mod orphans;
 mod other_programs;
 mod other_programs_postgres_only;
 mod overrides;
+mod package_sqlite_only;
 mod page_requests;
 mod pages_for_everyone;
 mod pages_of_courses;

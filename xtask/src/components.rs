@@ -37,6 +37,8 @@ pub(crate) fn components(metadata: &str) -> Result<String> {
     }
     let address =
         |package: &Value| format!("pkg:cargo/{}@{}", text(&package["name"]), text(&package["version"]));
+    // Old manifests separate licenses by a slash, which the standard for them (SPDX) does not have.
+    let license = |package: &Value| package["license"].as_str().unwrap_or("NOASSERTION").replace('/', " OR ");
     let component = |package: &Value, kind: &str| {
         json!({
             "type": kind,
@@ -44,7 +46,7 @@ pub(crate) fn components(metadata: &str) -> Result<String> {
             "name": package["name"],
             "version": package["version"],
             "purl": address(package),
-            "licenses": [{"expression": package["license"].as_str().unwrap_or("NOASSERTION")}],
+            "licenses": [{"expression": license(package)}],
         })
     };
     let addresses = |ids: &BTreeSet<String>| {
@@ -72,7 +74,8 @@ mod tests {
 
     #[test]
     fn what_only_tests_use_is_left_out() {
-        let package = |name: &str| json!({"id": name, "name": name, "version": "1.0.0", "license": "MIT"});
+        let package =
+            |name: &str| json!({"id": name, "name": name, "version": "1.0.0", "license": "MIT/Apache-2.0"});
         let dependency = |name: &str, kind: Value| json!({"pkg": name, "dep_kinds": [{"kind": kind}]});
         let metadata = json!({
             "packages": [package("matricula"), package("axum"), package("cc"), package("insta"), package("hyper")],
@@ -94,6 +97,7 @@ mod tests {
             list["dependencies"][0],
             json!({"ref": "pkg:cargo/axum@1.0.0", "dependsOn": ["pkg:cargo/hyper@1.0.0"]})
         );
+        assert_eq!(list["components"][0]["licenses"], json!([{"expression": "MIT OR Apache-2.0"}]));
         assert_eq!(list["metadata"]["component"]["name"], "matricula");
     }
 }

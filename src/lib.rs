@@ -16,6 +16,7 @@
 //!   its event;
 //! - [`adoption`], [`audit`] and [`sample`]: migration of an existing database without altering its tables, the check
 //!   that tables and log agree, and sample data;
+//! - [`doctor`]: what is wrong with a set-up;
 //! - [`mapping`]: where the students, courses and enrollments of an existing database are;
 //! - [`db`]: SQL on SQLite and PostgreSQL;
 //! - [`clock`], [`count`], [`text`], [`priority`], [`shares`], [`metrics`], [`demand`], [`logging`], [`redact`]: time, numbers,
@@ -34,6 +35,7 @@ pub mod courses;
 pub mod db;
 pub mod demand;
 pub mod disclosures;
+pub mod doctor;
 pub mod enrollments;
 pub mod events;
 pub mod exports;

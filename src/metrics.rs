@@ -39,6 +39,12 @@ pub struct Metrics {
     pub log_dropped: Counter,
     /// Records of sign-ins and of disclosures that were lost.
     pub records_lost: Counter,
+    /// 1 while the certificate that is served is not the one in the files, because that one cannot be used.
+    pub tls_reload_failed: Gauge,
+    /// When the certificate that is served expires, in seconds since 1970; 0 without TLS.
+    pub tls_certificate_expires: Gauge,
+    /// Connections that were closed because the client did not finish the handshake of TLS.
+    pub tls_handshakes_failed: Counter,
     /// Students who were refused a seat, by course.
     pub demand: Demand,
     refusals: Arc<Refusals>,
@@ -138,6 +144,24 @@ impl Metrics {
             records_lost.clone(),
         );
 
+        let (tls_reload_failed, tls_certificate_expires) = (Gauge::default(), Gauge::default());
+        let tls_handshakes_failed = Counter::default();
+        registry.register(
+            "tls_reload_failed",
+            "Whether the certificate in the files cannot be used, so that an older one is served",
+            tls_reload_failed.clone(),
+        );
+        registry.register(
+            "tls_certificate_expires_seconds",
+            "When the certificate that is served expires, in seconds since 1970",
+            tls_certificate_expires.clone(),
+        );
+        registry.register(
+            "tls_handshakes_failed",
+            "Connections that were closed because the client did not finish the handshake of TLS",
+            tls_handshakes_failed.clone(),
+        );
+
         let refusals = Arc::<Refusals>::default();
         registry.register("refusals", "Refused commands", refusals.all.clone());
 
@@ -149,6 +173,9 @@ impl Metrics {
             commit_seconds,
             log_dropped,
             records_lost,
+            tls_reload_failed,
+            tls_certificate_expires,
+            tls_handshakes_failed,
             demand: Demand::default(),
             refusals,
             http,

@@ -129,7 +129,7 @@ impl Gate {
         };
         if session.is_some()
             && !method.is_safe()
-            && !is_of_this_site(headers, self.app.public_url.0.as_deref())
+            && !is_of_this_site(headers, self.app.public_url.url.as_deref())
         {
             return Err(Problem::forbidden(
                 "With a session, only pages of this server write. Programs and other sites use a token instead.",

@@ -4,6 +4,7 @@ mod account;
 mod adopt;
 mod backup;
 mod check;
+mod doctor;
 mod export;
 mod import;
 mod migrate;
@@ -85,6 +86,16 @@ enum CliCommand {
         #[command(flatten)]
         args: restore::RestoreArgs,
     },
+    /// Report what is wrong with the set-up, and what to do
+    ///
+    /// Checks the database and its disk, the clocks, the rights of the role, standbys, the certificate, and if asked the
+    /// backups and the proxy. Exits with code 1 if something is wrong.
+    Doctor {
+        #[command(flatten)]
+        database: DatabaseArgs,
+        #[command(flatten)]
+        args: doctor::DoctorArgs,
+    },
     /// Import students, courses and enrollments from files
     ///
     /// Says what would happen, and asks. Importing the same files again changes nothing.
@@ -164,6 +175,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Some(CliCommand::Restore { database, args }) => {
             restore::run(args, &database.database, &clock, &mut out).await
         }
+        Some(CliCommand::Doctor { database, args }) => doctor::run(args, &database, &clock, &mut out).await,
         Some(CliCommand::Import { database, args }) => {
             import::run(args, &database.database, clock, &mut out).await
         }

@@ -3,7 +3,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::access::proxy::TrustedProxy;
@@ -12,10 +12,12 @@ use crate::access::sign_on::settings::SignOnSettings;
 use crate::access::{self, Ways};
 use crate::adoption::MigrateOptions;
 use crate::clock::Clock;
-use crate::config::{ServeArgs, check_exposure, is_loopback};
+use crate::config::{Front, ServeArgs, TlsArgs, check_exposure, check_front, is_loopback};
 use crate::count::counted;
+use crate::db::{Db, Standbys};
 use crate::http::limits::RequestLimits;
 use crate::http::server::{self, Bounds, Server};
+use crate::http::tls::{CertificateFiles, RELOAD_INTERVAL, Tls};
 use crate::logging::{self, LogOutput};
 use crate::metrics::Metrics;
 use crate::schools::{Schools, SchoolsOptions};
@@ -44,6 +46,30 @@ fn ways(args: &ServeArgs) -> anyhow::Result<Ways> {
     Ok(Ways { providers, proxy })
 }
 
+/// The files of the server's own certificate, if there is one.
+///
+/// # Errors
+/// If only one of the two is set.
+pub(super) fn certificate_files(args: &TlsArgs) -> anyhow::Result<Option<CertificateFiles>> {
+    match (&args.tls_cert, &args.tls_key) {
+        (Some(certificate), Some(key)) => {
+            Ok(Some(CertificateFiles { certificate: certificate.clone(), key: key.clone() }))
+        }
+        (None, None) => Ok(None),
+        (Some(_), None) => bail!("--tls-cert needs the private key of the certificate: --tls-key"),
+        (None, Some(_)) => bail!("--tls-key needs the certificate of the private key: --tls-cert"),
+    }
+}
+
+/// Warns if a failover can lose changes that were confirmed.
+async fn warn_about_standbys(db: &Db) {
+    match db.server_state().await.map(|state| state.map(|state| state.standbys)) {
+        Ok(Some(standbys @ Standbys::Unconfirmed(_))) => tracing::warn!("{standbys}"),
+        Ok(_) => {}
+        Err(error) => tracing::warn!("it is not known whether the database has standbys: {error}"),
+    }
+}
+
 async fn serve(args: ServeArgs, clock: Clock, out: &mut dyn Write, log: &LogOutput) -> anyhow::Result<()> {
     let addresses = server::resolve(&args.listen).await?;
     match args.schools.clone() {
@@ -61,13 +87,17 @@ async fn serve_school(
 ) -> anyhow::Result<()> {
     let database = &args.database.database;
     let ways = ways(&args)?;
+    let metrics = Metrics::with_log_dropped(log.dropped());
+    let tls = tls(&args, &metrics)?;
+    let front = Front { public_url: args.public_url.clone(), tls: tls.is_some() };
+    check_front(&front)?;
     // Somebody else decides who comes here, so it is no trial on one's own machine.
     let has_ways = !ways.providers.is_empty() || ways.proxy.is_some();
     let is_open = !addresses.iter().all(is_loopback)
         && access::is_open(database).await.with_context(|| format!("cannot read {database}"))?;
     let is_open = is_open && !has_ways;
     check_exposure(addresses, args.allow_unauthenticated || !is_open, args.public_url.as_ref())?;
-    let server = bind(&args, addresses).await?;
+    let server = bind(&args, addresses).await?.with_tls(tls);
     let address = server.local_addr();
     let loopback = is_loopback(&address);
     if is_open {
@@ -79,17 +109,17 @@ async fn serve_school(
     let limits = RequestLimits {
         loopback,
         public_url: args.public_url.clone(),
+        tls: front.tls,
         cors_origins: args.cors_origin,
         ..RequestLimits::default()
     };
-    let metrics = Metrics::with_log_dropped(log.dropped());
     let options = MigrateOptions { new_school: args.new_school, ..MigrateOptions::default() };
-    let school =
-        School::open_with(&args.database.database, clock, args.public_url.clone(), metrics, &options, ways)
-            .await?;
+    let scheme = if front.tls { "https" } else { "http" };
+    let school = School::open_with(database, clock, front, metrics, &options, ways).await?;
     if has_ways || (!loopback && !args.allow_unauthenticated) {
         school.app.access.stay_closed();
     }
+    warn_about_standbys(&school.db).await;
     school.app.imports.start();
     school.app.seat_changes.start();
     let router = router::router(school.app.clone(), &limits);
@@ -98,11 +128,14 @@ async fn serve_school(
     match &args.public_url {
         Some(url) => writeln!(
             out,
-            "matricula listens on http://{address} for {url} (API reference: {url}/docs/)",
+            "matricula listens on {scheme}://{address} for {url} (API reference: {url}/docs/)",
             url = url.as_str()
         )?,
         None => {
-            writeln!(out, "matricula listens on http://{address} (API reference: http://{address}/docs/)")?;
+            writeln!(
+                out,
+                "matricula listens on {scheme}://{address} (API reference: {scheme}://{address}/docs/)"
+            )?;
         }
     }
     out.flush()?;
@@ -128,18 +161,28 @@ async fn serve_schools(
     out: &mut dyn Write,
     log: &LogOutput,
 ) -> anyhow::Result<()> {
-    let server = bind(&args, addresses).await?;
+    let metrics = Metrics::with_log_dropped(log.dropped());
+    let tls = tls(&args, &metrics)?;
+    let has_tls = tls.is_some();
+    let server = bind(&args, addresses).await?.with_tls(tls);
     let address = server.local_addr();
     let options = SchoolsOptions {
         clock,
-        limits: RequestLimits { loopback: false, cors_origins: args.cors_origin, ..RequestLimits::default() },
+        limits: RequestLimits {
+            loopback: false,
+            tls: has_tls,
+            cors_origins: args.cors_origin,
+            ..RequestLimits::default()
+        },
+        metrics,
         proxy: TrustedProxy::new(args.trust_user_header, args.trusted_proxy)?,
         stay_closed: !args.allow_unauthenticated,
         log_dropped: log.dropped(),
     };
     let schools = Schools::read(path.to_owned(), options)?;
+    let scheme = if has_tls { "https" } else { "http" };
     let signals = Signals::handle()?;
-    writeln!(out, "matricula listens on http://{address} for {}", counted(schools.count(), "school"))?;
+    writeln!(out, "matricula listens on {scheme}://{address} for {}", counted(schools.count(), "school"))?;
     out.flush()?;
 
     let looking_after = tokio::spawn(schools.clone().look_after());
@@ -151,6 +194,12 @@ async fn serve_schools(
     };
     finish(serving, log).await;
     Ok(())
+}
+
+/// The server's own certificate, if there is one.
+fn tls(args: &ServeArgs, metrics: &Metrics) -> anyhow::Result<Option<Tls>> {
+    let files = certificate_files(&args.tls)?;
+    files.map(|files| Tls::open(files, RELOAD_INTERVAL, metrics)).transpose().map_err(Into::into)
 }
 
 async fn bind(args: &ServeArgs, addresses: &[SocketAddr]) -> anyhow::Result<Server> {

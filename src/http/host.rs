@@ -52,6 +52,16 @@ impl Hosts {
         target.map_or(Ok(()), |target| self.check_authority(target.as_bytes(), is_health))
     }
 
+    /// Whether a request names the public host, which other machines reach, and no other one.
+    #[must_use]
+    pub fn is_public(&self, request: &Request) -> bool {
+        let line = request.headers().get(HOST).and_then(|line| host_of(line.as_bytes()));
+        let target = request.uri().authority().and_then(|target| host_of(target.as_str().as_bytes()));
+        let is_public = |host| self.public.as_ref().is_some_and(|public| is_same_host(public, host));
+        let mut hosts = line.into_iter().chain(target).peekable();
+        hosts.peek().is_some() && hosts.all(|host| is_public(host) && !is_loopback(host))
+    }
+
     fn check_authority(&self, authority: &[u8], is_health: bool) -> Result<(), HostError> {
         let host = host_of(authority).ok_or(HostError::Invalid)?;
         let public = || self.public.as_ref().is_some_and(|public| is_same_host(public, host));
@@ -228,6 +238,21 @@ mod tests {
         };
         assert_eq!(ask(Version::HTTP_10), Ok(()));
         assert_eq!(ask(Version::HTTP_11), Err(HostError::Invalid));
+    }
+
+    #[test]
+    fn only_a_host_that_other_machines_reach_is_public() {
+        let is_public = |public: &str, target: &str, host: &[&str]| {
+            let request =
+                host.iter().fold(Request::builder().uri(target), |all, host| all.header(HOST, *host));
+            let hosts = Hosts::new(true, Some(&public.parse().unwrap()));
+            hosts.is_public(&request.body(Body::empty()).unwrap())
+        };
+        let url = "https://courses.example.edu";
+        assert!(is_public(url, "/", &["courses.example.edu:8443"]));
+        assert!(!is_public(url, "/", &["localhost"]) && !is_public(url, "/", &[]));
+        assert!(!is_public(url, "https://localhost/", &["courses.example.edu"]));
+        assert!(!is_public("https://localhost:8443", "/", &["localhost:8443"]));
     }
 
     #[test]

@@ -11,7 +11,7 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::header::{
     ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LINK, LOCATION,
-    RETRY_AFTER, TRANSFER_ENCODING,
+    RETRY_AFTER, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
@@ -29,6 +29,7 @@ use super::host::{HostError, Hosts};
 use super::memory;
 use super::observe::{ObserveLayer, RequestId, X_REQUEST_ID};
 use super::problem::{MalformedRequest, Problem, ProblemKind as _, ProblemPage};
+use super::server::WithoutTls;
 use super::system;
 use crate::config::{Origin, PublicUrl};
 use crate::metrics::Metrics;
@@ -43,6 +44,10 @@ pub const MAX_FILE: usize = 32 * MAX_BODY;
 /// Maximum size of all bodies that are being read, in bytes: eight of the largest.
 pub const MAX_ALL_BODIES: usize = 8 * MAX_LARGE_BODY;
 
+/// How long browsers reach the public host with TLS only (RFC 6797): 30 days, longer than between two visits in a term, and
+/// short enough to go back from a first try. Hosts below it are the institution's, and are not included.
+const HSTS: HeaderValue = HeaderValue::from_static("max-age=2592000");
+
 /// The memory for bodies, in bytes. A request reserves the bytes of its body that have arrived.
 #[derive(Clone, Debug)]
 pub struct BodyMemory(pub Arc<Quota>);
@@ -56,6 +61,8 @@ pub struct RequestLimits {
     pub public_url: Option<PublicUrl>,
     /// Whether every host is accepted, for answers that are the same for all.
     pub any_host: bool,
+    /// Whether the server itself speaks TLS.
+    pub tls: bool,
     /// The sites whose pages may use the API (CORS).
     pub cors_origins: Vec<Origin>,
     /// How long a handler may take to begin its response.
@@ -72,6 +79,7 @@ impl Default for RequestLimits {
             loopback: true,
             public_url: None,
             any_host: false,
+            tls: false,
             cors_origins: Vec::new(),
             timeout: Duration::from_secs(30),
             body: MAX_BODY,
@@ -87,6 +95,7 @@ pub fn apply(router: Router, limits: &RequestLimits, metrics: &Metrics, page: Pr
     let hosts = (!limits.any_host).then(hosts);
     let public_url = limits.public_url.as_ref().map(|url| Arc::from(url.as_str()));
     let (timeout, bodies) = (limits.timeout, BodyMemory(Quota::new(limits.all_bodies)));
+    let tls = limits.tls;
     // One stack, the outermost first: axum boxes every request once per call of `layer`.
     router.layer((
         ObserveLayer::new(metrics.clone()),
@@ -95,6 +104,7 @@ pub fn apply(router: Router, limits: &RequestLimits, metrics: &Metrics, page: Pr
             hosts: hosts.clone(),
             public_url: public_url.clone(),
             bodies: bodies.clone(),
+            tls,
             timeout,
             page,
         }),
@@ -151,6 +161,7 @@ struct Guard<S> {
     hosts: Option<Arc<Hosts>>,
     public_url: Option<Arc<str>>,
     bodies: BodyMemory,
+    tls: bool,
     timeout: Duration,
     page: ProblemPage,
 }
@@ -176,6 +187,8 @@ where
         let request_id = request.extensions().get::<RequestId>().cloned();
         let page = wants_page(request.uri().path(), request.headers()).then_some(self.page);
         let (content, activity) = (Content::from_path(request.uri().path()), memory::activity(&request));
+        let has_tls = self.tls && request.extensions().get::<WithoutTls>().is_none();
+        let is_strict = has_tls && self.hosts.as_ref().is_some_and(|hosts| hosts.is_public(&request));
         if !request.body().is_end_stream() {
             request.extensions_mut().insert(self.bodies.clone());
         }
@@ -211,6 +224,9 @@ where
             }
             response = Problem::render(response, request_id.as_ref().map(|id| &*id.0), page);
             headers::complete(content, &mut response);
+            if is_strict {
+                response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, HSTS);
+            }
             Ok(response)
         })
     }
@@ -219,6 +235,11 @@ where
 impl<S> Guard<S> {
     /// Why the request is refused before it reaches a handler.
     fn refusal(&self, request: &Request) -> Option<Problem> {
+        if request.extensions().get::<WithoutTls>().is_some() {
+            return Some(Problem::malformed_request(
+                "This server speaks TLS only. Use an address that begins with https://.",
+            ));
+        }
         let over = request.extensions().get::<OverLimit>();
         if let Some(over) = over.filter(|_| !system::is_health(request.uri().path())) {
             return Some(over_limit(*over));

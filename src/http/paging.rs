@@ -53,7 +53,12 @@ impl From<WrongCursor> for Problem {
 
 /// The start of links, if configured; otherwise they start with the scheme and host of the request.
 #[derive(Clone, Debug, Default)]
-pub struct LinkBase(pub Option<Arc<str>>);
+pub struct LinkBase {
+    /// The public URL.
+    pub url: Option<Arc<str>>,
+    /// Whether the server itself speaks TLS.
+    pub tls: bool,
+}
 
 /// The address of a request, for `Link` headers.
 #[derive(Debug)]
@@ -87,10 +92,11 @@ impl RequestUrl {
     }
 
     fn base(&self) -> String {
-        match &self.base.0 {
+        let scheme = if self.base.tls { "https" } else { "http" };
+        match &self.base.url {
             Some(url) => url.trim_end_matches('/').to_owned(),
             // A client of HTTP/1.0 may send no host; it gets a link that is relative.
-            None => self.authority().map_or_else(String::new, |authority| format!("http://{authority}")),
+            None => self.authority().map_or_else(String::new, |authority| format!("{scheme}://{authority}")),
         }
     }
 

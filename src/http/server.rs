@@ -24,6 +24,8 @@ use tokio::sync::{mpsc, watch};
 
 use super::connections::{Answering, Connection, Connections, RESERVED_CONNECTIONS};
 use super::socket::Socket;
+use super::tls::{Accepted, Tls};
+use super::transport::Transport;
 use crate::shares::DEFAULT_SHARE;
 
 /// Maximum size of a request head, in bytes.
@@ -46,7 +48,7 @@ pub struct BindError {
 /// Timeouts and limits of connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// Timeout for the whole head of a request, and so for an idle connection.
+    /// Timeout for the whole head of a request, and so for an idle connection; also for the handshake of TLS.
     pub head: Duration,
     /// Timeout for a client that does not read its response.
     pub stall: Duration,
@@ -88,7 +90,12 @@ pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
     bounds: Bounds,
+    tls: Option<Tls>,
 }
+
+/// Marks a request that came without TLS to a server that speaks TLS. It is refused.
+#[derive(Clone, Copy, Debug)]
+pub struct WithoutTls;
 
 /// Resolves `listen` (`host:port`) to addresses.
 ///
@@ -126,7 +133,7 @@ impl Server {
         };
         let listener = TcpListener::bind(addresses).await.map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        Ok(Self { listener, address, bounds: Bounds::default() })
+        Ok(Self { listener, address, bounds: Bounds::default(), tls: None })
     }
 
     /// The address of the server, with the actual port if port 0 was requested.
@@ -141,6 +148,12 @@ impl Server {
         Self { bounds, ..self }
     }
 
+    /// The same server, which speaks TLS if there is any.
+    #[must_use]
+    pub fn with_tls(self, tls: Option<Tls>) -> Self {
+        Self { tls, ..self }
+    }
+
     /// Serves until `shutdown` completes, then waits for the requests in flight, up to `Bounds::finish`.
     pub async fn serve(self, router: Router, shutdown: impl Future<Output = ()>) {
         let max = max_descriptors().saturating_sub(RESERVED_DESCRIPTORS + RESERVED_CONNECTIONS);
@@ -151,6 +164,7 @@ impl Server {
         let (open, mut ended) = mpsc::channel::<()>(1);
         let service = TowerToHyperService::new(router);
         let mut shutdown = pin!(shutdown);
+        let watching = self.tls.clone().map(|tls| tokio::spawn(async move { tls.watch().await }));
         loop {
             let (stream, peer) = tokio::select! {
                 () = &mut shutdown => break,
@@ -158,12 +172,17 @@ impl Server {
             };
             // Without even a reserved connection, the socket is dropped and thereby closed.
             let Some(connection) = connections.admit(peer.ip()) else { continue };
-            let (service, stopped, bounds) = (service.clone(), stopped.clone(), self.bounds);
-            let open = open.clone();
+            let (service, mut stopped, bounds) = (service.clone(), stopped.clone(), self.bounds);
+            let (open, tls) = (open.clone(), self.tls.clone());
             tokio::spawn(async move {
-                serve_connection(stream, connection, service, stopped, bounds).await;
+                if let Some(stream) = prepare(stream, &connection, tls, bounds, &mut stopped).await {
+                    serve_connection(stream, connection, service, stopped, bounds).await;
+                }
                 drop(open);
             });
+        }
+        if let Some(watching) = watching {
+            watching.abort();
         }
         drop((self.listener, open));
         // The first message asks connections to finish. Dropping `stop` makes them give up.
@@ -190,25 +209,63 @@ async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     }
 }
 
+/// A connection on which requests can be read.
+struct Prepared {
+    transport: Transport,
+    peer: Option<SocketAddr>,
+    /// The server speaks TLS, and the client does not.
+    lacks_tls: bool,
+}
+
+/// Shakes hands if there is TLS; `None` if the connection has to be closed instead.
+async fn prepare(
+    stream: TcpStream,
+    connection: &Connection,
+    tls: Option<Tls>,
+    bounds: Bounds,
+    stopped: &mut watch::Receiver<()>,
+) -> Option<Prepared> {
+    // Otherwise the second small write of a response waits for the client's acknowledgement (Nagle's algorithm). This
+    // fails only if the connection is closed already.
+    _ = stream.set_nodelay(true);
+    let peer = stream.peer_addr().ok();
+    let Some(tls) = tls else {
+        return Some(Prepared { transport: Transport::Plain(stream), peer, lacks_tls: false });
+    };
+    let accepted = tokio::select! {
+        accepted = tls.accept(stream, connection.client, head_timeout(connection, bounds)) => accepted?,
+        () = connection.activity.closes() => return None,
+        _ = stopped.changed() => return None,
+    };
+    Some(match accepted {
+        Accepted::Tls(stream) => Prepared { transport: Transport::Tls(stream), peer, lacks_tls: false },
+        Accepted::Plain(stream) => Prepared { transport: Transport::Plain(stream), peer, lacks_tls: true },
+    })
+}
+
+fn head_timeout(connection: &Connection, bounds: Bounds) -> Duration {
+    if connection.over_limit.is_some() { bounds.head.min(OVER_LIMIT_HEAD_TIMEOUT) } else { bounds.head }
+}
+
 /// Serves one connection until it ends. Errors on it come from the client and are not logged.
 async fn serve_connection(
-    stream: TcpStream,
+    prepared: Prepared,
     connection: Connection,
     service: TowerToHyperService<Router>,
     mut stopped: watch::Receiver<()>,
     bounds: Bounds,
 ) {
-    // Otherwise the second small write of a response waits for the client's acknowledgement (Nagle's algorithm). This
-    // fails only if the connection is closed already.
-    _ = stream.set_nodelay(true);
-    let peer = stream.peer_addr().ok();
+    let Prepared { transport, peer, lacks_tls } = prepared;
     let (client, over_limit, activity) = (connection.client, connection.over_limit, &connection.activity);
-    let head = if over_limit.is_some() { bounds.head.min(OVER_LIMIT_HEAD_TIMEOUT) } else { bounds.head };
+    let head = head_timeout(&connection, bounds);
     let service = service_fn(|mut request: hyper::Request<Incoming>| {
         let answering = activity.begin_answer();
         request.extensions_mut().insert(Arc::clone(activity));
         if let Some(over_limit) = over_limit {
             request.extensions_mut().insert(over_limit);
+        }
+        if lacks_tls {
+            request.extensions_mut().insert(WithoutTls);
         }
         request.extensions_mut().insert(client);
         if let Some(peer) = peer {
@@ -223,7 +280,7 @@ async fn serve_connection(
             Ok::<_, std::convert::Infallible>(response.map(|body| AnswerBody { body, _answering: answering }))
         }
     });
-    let socket = Socket::new(stream, activity.clone(), bounds.stall);
+    let socket = Socket::new(transport, activity.clone(), bounds.stall);
     let serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(head)

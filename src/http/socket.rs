@@ -1,4 +1,4 @@
-//! A TCP connection with a write timeout, which is closed in a way that lets the last response arrive.
+//! A connection with a write timeout, which is closed in a way that lets the last response arrive.
 
 use std::io::{self, ErrorKind, IoSlice};
 use std::pin::Pin;
@@ -8,19 +8,19 @@ use std::time::Duration;
 
 use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep};
 
 use super::connections::Activity;
 use super::hyper_errors;
+use super::transport::Transport;
 
 /// How long a client may keep sending after the last response.
 const LINGER: Duration = Duration::from_secs(1);
 
-/// A TCP connection with a write timeout, on which hyper's own error responses are replaced by problems.
+/// A connection with a write timeout, on which hyper's own error responses are replaced by problems.
 #[derive(Debug)]
 pub struct Socket {
-    stream: TcpStream,
+    stream: Transport,
     activity: Arc<Activity>,
     /// The rest of a response that replaces one of hyper's.
     replacement: Option<Bytes>,
@@ -34,7 +34,7 @@ pub struct Socket {
 impl Socket {
     /// Disconnects a client that reads nothing for `stall`.
     #[must_use]
-    pub fn new(stream: TcpStream, activity: Arc<Activity>, stall: Duration) -> Self {
+    pub(super) fn new(stream: Transport, activity: Arc<Activity>, stall: Duration) -> Self {
         Self { stream, activity, replacement: None, stall, stalled: None, lingering: None }
     }
 
@@ -60,12 +60,12 @@ impl Socket {
     }
 
     /// Returns the result of a write, or an error if the client has not read for `stall`.
-    fn with_timeout(
+    fn with_timeout<T>(
         stall: Duration,
         stalled: &mut Option<Pin<Box<Sleep>>>,
         context: &mut Context<'_>,
-        wrote: Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
+        wrote: Poll<io::Result<T>>,
+    ) -> Poll<io::Result<T>> {
         if wrote.is_ready() {
             *stalled = None;
             return wrote;
@@ -124,7 +124,10 @@ impl AsyncWrite for Socket {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        ready!(Pin::new(&mut self.stream).poll_flush(context))?;
+        // With TLS, encrypted bytes may still be waiting for the client to read.
+        let this = &mut *self;
+        let flushed = Pin::new(&mut this.stream).poll_flush(context);
+        ready!(Self::with_timeout(this.stall, &mut this.stalled, context, flushed))?;
         self.activity.on_flushed();
         Poll::Ready(Ok(()))
     }
@@ -133,7 +136,9 @@ impl AsyncWrite for Socket {
     /// bytes resets the connection, and the client would lose a response that it has not read yet, such as a 413.
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.lingering.is_none() {
-            ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+            let this = &mut *self;
+            let shut = Pin::new(&mut this.stream).poll_shutdown(context);
+            ready!(Self::with_timeout(this.stall, &mut this.stalled, context, shut))?;
         }
         let mut discarded = [0; 8192];
         loop {

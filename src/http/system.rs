@@ -12,7 +12,7 @@ use utoipa_swagger_ui::{Config, Url};
 use super::problem::{NotFound, Problem};
 use super::routes::{Allow, Routes};
 use crate::db::migrate::{HistoryError, SchemaState};
-use crate::db::{Db, migrate};
+use crate::db::{Db, Standbys, migrate};
 use crate::mapping;
 use crate::metrics::Metrics;
 use crate::registrar::{Registrar, Unready};
@@ -73,9 +73,10 @@ const READY_BUT_OLD: &str =
     "ready, but a newer version of matricula has migrated the database: upgrade this server\n";
 
 /// Ready if the database answers, its schema is this program's or a newer one, and the last attempt to write succeeded.
+/// A warning follows if it has standbys that need not confirm anything.
 ///
 /// During an upgrade, servers of the version before go on until they are replaced: a migration only adds.
-async fn ready(State(db): State<Db>, State(registrar): State<Registrar>) -> Result<&'static str, Problem> {
+async fn ready(State(db): State<Db>, State(registrar): State<Registrar>) -> Result<String, Problem> {
     let mut answer = READY;
     match migrate::schema_state(&db).await {
         Ok(SchemaState::Current) => {}
@@ -107,7 +108,12 @@ async fn ready(State(db): State<Db>, State(registrar): State<Registrar>) -> Resu
         _ => format!("Nothing can be changed: {why}."),
     };
     registrar.can_write().await.map_err(|why| Problem::overloaded(unready(why)))?;
-    Ok(answer)
+    Ok(match db.server_state().await.map(|state| state.map(|state| state.standbys)) {
+        Ok(Some(standbys @ Standbys::Unconfirmed(_))) => format!("{answer}warning: {standbys}\n"),
+        Ok(_) => answer.to_owned(),
+        // It can be ready all the same.
+        Err(error) => format!("{answer}warning: it is not known whether there are standbys: {error}\n"),
+    })
 }
 
 async fn metrics(State(metrics): State<Metrics>) -> Response {

@@ -73,7 +73,9 @@ pub use self::caller::{Actor, Caller, Grants, Identity, Outcome, Proof, Right, R
 pub use self::chore::Chore;
 pub use self::command::Command;
 pub(crate) use self::commit::{OPEN, select_accounts, select_tokens};
-pub use self::commit::{account, enrollment, group_openings, hold, limits, no_log_head, token};
+pub use self::commit::{
+    account, enrollment, group_openings, hold, limits, no_log_head, rights_missing, token,
+};
 pub use self::course::{CreateCourse, DeleteCourse, SeenCourse, UpdateCourse};
 pub use self::drop::{DropCourse, Held};
 pub use self::enrollment::Enroll;

@@ -46,6 +46,8 @@ pub struct SchoolsOptions {
     pub clock: Clock,
     /// The limits of requests. The address of each school takes the place of `public_url`.
     pub limits: RequestLimits,
+    /// The metrics of the server itself.
+    pub metrics: Metrics,
     /// A proxy that names the people whom it has signed in.
     pub proxy: Option<TrustedProxy>,
     /// Whether nobody gets in without an account or a token, even where there is none yet.
@@ -80,9 +82,8 @@ impl Schools {
     /// # Errors
     /// If it cannot be read.
     pub fn read(path: PathBuf, options: SchoolsOptions) -> Result<Self, SchoolsError> {
-        let SchoolsOptions { clock, limits, proxy, stay_closed, log_dropped } = options;
+        let SchoolsOptions { clock, limits, metrics, proxy, stay_closed, log_dropped } = options;
         let found = settings::read(&path)?;
-        let metrics = Metrics::with_log_dropped(log_dropped.clone());
         let opening = Semaphore::new(OPENING);
         let common = Arc::new(Common { clock, limits, proxy, stay_closed, log_dropped, opening });
         let schools = Self(Arc::new(Inner { path, common, metrics, served: RwLock::default() }));

@@ -23,6 +23,7 @@ use crate::access::sign_on::Providers;
 use crate::access::sign_on::settings::SignOnSettings;
 use crate::adoption::MigrateOptions;
 use crate::clock::Clock;
+use crate::config::{Front, check_front};
 use crate::http::limits::RequestLimits;
 use crate::metrics::Metrics;
 use crate::server::{School, router};
@@ -230,8 +231,10 @@ impl Served {
             proxy: self.common.proxy.clone(),
         };
         let options = MigrateOptions { new_school: *new_school, ..MigrateOptions::default() };
+        let front = Front { public_url: Some(public_url.clone()), tls: self.common.limits.tls };
+        check_front(&front)?;
         let (clock, metrics) = (self.common.clock.clone(), self.metrics.clone());
-        let school = School::open_with(database, clock, Some(public_url.clone()), metrics, &options, ways)
+        let school = School::open_with(database, clock, front, metrics, &options, ways)
             .await
             .with_context(|| database.to_string())?;
         if self.common.stay_closed {

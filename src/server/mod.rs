@@ -12,7 +12,7 @@ use crate::access::sign_in::SignIn;
 use crate::access::{Access, Ways};
 use crate::adoption::{self, MigrateOptions, Report};
 use crate::clock::Clock;
-use crate::config::PublicUrl;
+use crate::config::{Front, PublicUrl};
 use crate::db::{Db, DbError, Location, Writer};
 use crate::disclosures::Disclosures;
 use crate::events::feed::Feed;
@@ -54,8 +54,8 @@ impl School {
         clock: Clock,
         public_url: Option<PublicUrl>,
     ) -> anyhow::Result<Self> {
-        let options = MigrateOptions::default();
-        Self::open_with(location, clock, public_url, Metrics::default(), &options, Ways::default()).await
+        let (front, options) = (Front { public_url, tls: false }, MigrateOptions::default());
+        Self::open_with(location, clock, front, Metrics::default(), &options, Ways::default()).await
     }
 
     /// [`School::open`] with the given metrics and ways in, and options for a database that matricula has not migrated yet.
@@ -65,7 +65,7 @@ impl School {
     pub async fn open_with(
         location: &Location,
         clock: Clock,
-        public_url: Option<PublicUrl>,
+        front: Front,
         metrics: Metrics,
         options: &MigrateOptions,
         ways: Ways,
@@ -98,7 +98,7 @@ impl School {
             Access::start(db.clone(), clock.clone(), Arc::clone(registrar.rights_changes()))
                 .await
                 .with_context(|| format!("cannot read {location}"))?;
-        let is_secure = public_url.as_ref().is_some_and(|url| url.as_str().starts_with("https://"));
+        let is_secure = front.is_secure();
         let etag_key = school_key(&db, &registrar, "etag")
             .await
             .with_context(|| format!("cannot use the keys of {location}"))?;
@@ -131,7 +131,10 @@ impl School {
                     session_cookie: Cookie::session(is_secure),
                     sign_on_cookie: Cookie::sign_on(is_secure),
                     ways,
-                    public_url: LinkBase(public_url.map(|url| url.as_str().into())),
+                    public_url: LinkBase {
+                        url: front.public_url.map(|url| url.as_str().into()),
+                        tls: front.tls,
+                    },
                 },
             ),
             writing,

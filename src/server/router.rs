@@ -14,7 +14,7 @@ use crate::http::etags::with_sealed_tags;
 use crate::http::limits::{self, RequestLimits};
 use crate::http::problem::{MethodNotAllowed, NotFound, Problem};
 use crate::http::routes::{Policy, Routes};
-use crate::http::{openapi, system};
+use crate::http::{openapi, proxy_echo, system};
 use crate::state::AppState;
 use crate::{
     access, batch, courses, disclosures, enrollments, events, exports, groups, holds, imports, instructors,
@@ -65,7 +65,7 @@ pub fn policy() -> Policy {
 
 /// Every route of the server.
 fn routes(api: Routes<AppState>, document: String) -> Routes<AppState> {
-    api.merge(system::routes(document)).merge(pages::routes())
+    api.merge(system::routes(document)).merge(proxy_echo::routes()).merge(pages::routes())
 }
 
 fn api() -> Routes<AppState> {

@@ -2,8 +2,10 @@
 
 mod bench;
 mod book;
+mod components;
 mod fuzz;
 mod parts;
+mod release;
 mod setup;
 mod shell;
 
@@ -13,6 +15,7 @@ use std::process::ExitCode;
 use anyhow::{Context as _, Result, bail};
 
 use crate::parts::{PARTS, Part};
+use crate::release::Kind;
 use crate::shell::Shell;
 
 const USAGE: &str = "\
@@ -20,6 +23,9 @@ cargo xtask test            run all parts in order, until one fails
 cargo xtask test <part>...  run these parts
 cargo xtask list            list the parts
 cargo xtask setup           install what the tests need: lists it and asks first
+cargo xtask package         build the Debian package in target/package
+cargo xtask package --dev   the same of the program that the tests use, in a minute
+cargo xtask package --static  build the program for any Linux: it needs no library
 cargo xtask bench           measure the service and what people would use instead: bench/RESULTS.md
 cargo xtask fuzz [seconds]  read damaged files, for each reader as long as this (600)
 cargo xtask bench --quick   the same in five minutes; --help lists the other flags
@@ -32,6 +38,7 @@ enum Task<'a> {
     Setup,
     Bench(&'a [&'a str]),
     Fuzz(u32),
+    Package(Kind),
     Help,
 }
 
@@ -53,6 +60,9 @@ fn parse<'a>(words: &'a [&'a str]) -> Result<Task<'a>> {
         ["test", names @ ..] => Ok(Task::Test(parts::select(names)?)),
         ["list"] => Ok(Task::List),
         ["setup"] => Ok(Task::Setup),
+        ["package"] => Ok(Task::Package(Kind::Release)),
+        ["package", "--dev"] => Ok(Task::Package(Kind::Dev)),
+        ["package", "--static"] => Ok(Task::Package(Kind::Static)),
         ["fuzz"] => Ok(Task::Fuzz(600)),
         ["fuzz", seconds] => Ok(Task::Fuzz(seconds.parse().context("the seconds are a number")?)),
         ["bench", flags @ ..] => Ok(Task::Bench(flags)),
@@ -65,6 +75,7 @@ fn run(task: &Task<'_>) -> Result<()> {
     match task {
         Task::Test(parts) => parts::run(parts, &Shell::open()?, &mut io::stdout()),
         Task::Setup => setup::install_and_report(&Shell::open()?, &mut io::stdout()),
+        Task::Package(kind) => release::run(*kind, &Shell::open()?, &mut io::stdout()),
         Task::Fuzz(seconds) => fuzz::run(*seconds, &Shell::open()?),
         Task::Bench(flags) => bench::run(flags, &Shell::open()?),
         Task::List => {
@@ -100,5 +111,7 @@ mod tests {
             run(&parse(words).unwrap()).unwrap();
         }
         assert!(matches!(parse(&["setup"]).unwrap(), Task::Setup));
+        assert!(matches!(parse(&["package"]).unwrap(), Task::Package(Kind::Release)));
+        assert!(matches!(parse(&["package", "--static"]).unwrap(), Task::Package(Kind::Static)));
     }
 }

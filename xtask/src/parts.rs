@@ -215,13 +215,15 @@ mod tests {
         assert_eq!(text.matches("passed").count(), 4, "{text}");
     }
 
-    const PROGRAMS: [(&str, &str); 15] = [
+    const PROGRAMS: [(&str, &str); 17] = [
         ("cargo", ""),
         ("typos", ""),
         ("mdbook", ""),
         ("git", ""),
         ("cc", ""),
         ("curl", ""),
+        ("dpkg-deb", ""),
+        ("systemd-analyze", ""),
         ("sqlite3", ""),
         ("initdb", ""),
         ("pgbouncer", ""),

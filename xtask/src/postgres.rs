@@ -209,7 +209,7 @@ pub fn programs() -> Option<PathBuf> {
     })
 }
 
-#[expect(clippy::disallowed_methods, reason = "xtask has no config.rs: it reads its environment itself")]
+#[expect(clippy::disallowed_methods, reason = "xtask has no config folder: it reads its environment itself")]
 fn path() -> OsString {
     std::env::var_os("PATH").unwrap_or_default()
 }

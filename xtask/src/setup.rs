@@ -23,6 +23,8 @@ struct Need {
 const NEEDS: &[Need] = &[
     need("cc --version", "gcc libc6-dev", "compiles SQLite and links programs"),
     need("git --version", "git", "shows whether a test has changed a file of the repository"),
+    need("dpkg-deb --version", "dpkg", "makes the Debian package"),
+    need("systemd-analyze --version", "systemd", "checks the service of the package"),
     need("curl --version", "curl", "runs the commands of the README"),
     need("sqlite3 --version", "sqlite3", "uses the same file, as another program"),
     need("initdb --version", "postgresql", "the second engine, as a private server for the tests"),
@@ -208,7 +210,7 @@ mod tests {
 
     /// A machine that has all programs except `lacks`, and also `more`.
     fn machine(test: &str, lacks: &[&str], more: &[(&str, &str)]) -> Shell {
-        let all = "cc git curl sqlite3 initdb pgbouncer python3 python npm chromium chromedriver printenv";
+        let all = "cc git dpkg-deb systemd-analyze curl sqlite3 initdb pgbouncer python3 python npm chromium chromedriver printenv";
         let mut programs: Vec<_> =
             all.split(' ').filter(|program| !lacks.contains(program)).map(|program| (program, "")).collect();
         programs.extend(more);

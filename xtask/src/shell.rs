@@ -24,12 +24,14 @@ pub(crate) struct Shell {
     path: OsString,
     /// Whether the caller has set `LLVM_COV`, to choose the LLVM that reads the coverage data.
     llvm_given: bool,
+    /// Where Cargo keeps the sources of dependencies.
+    pub(crate) cargo_home: PathBuf,
     /// The URL of the developer's own PostgreSQL server, if the tests are to use it.
     pub(crate) postgres: Option<String>,
 }
 
 impl Shell {
-    #[expect(clippy::disallowed_methods, reason = "xtask has no config.rs: its environment is read here")]
+    #[expect(clippy::disallowed_methods, reason = "xtask has no config folder: its environment is read here")]
     pub(crate) fn open() -> Result<Self> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize()?;
         let own = root.join("target/tools/venv/bin");
@@ -41,7 +43,9 @@ impl Shell {
         let ci = env::var_os("CI").is_some_and(|it| it == "true");
         let is_terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
         let llvm_given = env::var_os("LLVM_COV").is_some();
-        Ok(Self { root, ci, is_terminal, path, llvm_given, postgres })
+        let home = || PathBuf::from(env::var_os("HOME").unwrap_or_default()).join(".cargo");
+        let cargo_home = env::var_os("CARGO_HOME").map_or_else(home, PathBuf::from);
+        Ok(Self { root, ci, is_terminal, path, llvm_given, cargo_home, postgres })
     }
 
     /// Runs a command, whose words are separated by spaces. It must succeed.
@@ -56,6 +60,15 @@ impl Shell {
             .env("MATRICULA_TEST_POSTGRES", server)
             .status()
             .with_context(|| format!("cannot run `{line}`"))?;
+        ensure!(status.success(), "`{line}` ended with {status}");
+        Ok(())
+    }
+
+    /// As [`Shell::run`], with these variables.
+    pub(crate) fn run_with(&self, variables: &[(&str, String)], line: &str) -> Result<()> {
+        let mut command = self.command(line);
+        let status = command.envs(variables.iter().map(|(name, value)| (name, value))).status();
+        let status = status.with_context(|| format!("cannot run `{line}`"))?;
         ensure!(status.success(), "`{line}` ended with {status}");
         Ok(())
     }
@@ -108,7 +121,15 @@ impl Shell {
             fs::set_permissions(program, fs::Permissions::from_mode(0o755)).unwrap();
         }
         let postgres = Some("postgres://rehearsal".to_owned());
-        Self { root, ci: true, is_terminal: false, path: path.into(), llvm_given: true, postgres }
+        Self {
+            root,
+            ci: true,
+            is_terminal: false,
+            path: path.into(),
+            llvm_given: true,
+            cargo_home: "/cargo".into(),
+            postgres,
+        }
     }
 
     /// The calls so far, one per line.

@@ -49,6 +49,13 @@ pub(super) const TOKENS: &[(&str, &str)] = &[
 pub(super) const TIME: &str =
     "select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')";
 
+/// The number of standbys, which neither back up nor subscribe to single tables, and settings. Everybody may read them.
+pub(super) const SERVER_STATE: &str = "select (select count(*) from pg_stat_replication as sent \
+    where sent.state is distinct from 'backup' and not exists (select 1 from pg_replication_slots as slot \
+    where slot.active_pid = sent.pid and slot.slot_type = 'logical')), \
+    current_setting('synchronous_standby_names'), current_setting('synchronous_commit'), current_setting('fsync'), \
+    current_setting('full_page_writes'), current_user::text, current_setting('is_superuser')";
+
 pub(super) const HAS_TABLE: &str = "select 1 where to_regclass($1) is not null";
 
 /// A right to some of the columns is enough to read, to insert and to update.

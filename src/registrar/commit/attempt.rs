@@ -2,7 +2,7 @@
 
 use super::BatchWriter;
 use super::head::Head;
-use crate::db::{DbError, Need, WriteHealth, missing_rights};
+use crate::db::{DbError, Location, Need, WriteHealth, Writer, missing_rights};
 
 /// Rights on our own tables that some batch needs.
 const OWN_TABLES: [Need; 98] = [
@@ -116,6 +116,20 @@ const FOUND_TABLES: [Need; 6] = [
     ("courses", "update"),
     ("courses", "delete"),
 ];
+
+/// The rights that the role of a database lacks and that every batch needs, such as `insert on events`. Changes nothing.
+///
+/// # Errors
+/// When the database cannot be opened for writing.
+pub async fn rights_missing(location: &Location) -> Result<Vec<String>, DbError> {
+    let mut writer = Writer::open(location)?;
+    let needs: Vec<_> = [&OWN_TABLES[..], &READ_RIGHTS].concat();
+    let tx = writer.begin().await?;
+    let missing = missing_rights(&tx, &needs).await;
+    drop(tx);
+    writer.close();
+    missing
+}
 
 impl BatchWriter {
     /// The result of the last attempt to write.

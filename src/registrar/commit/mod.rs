@@ -25,6 +25,7 @@ use self::access::write_access;
 pub(crate) use self::access::{OPEN, select_accounts, select_tokens};
 pub use self::access::{account, token};
 use self::answers::{delete_expired_answers, erase_answers, load_stored_answers, store_answers};
+pub use self::attempt::rights_missing;
 use self::cache::CourseCache;
 use self::effects::Effects;
 use self::external_ids::write_external_ids;

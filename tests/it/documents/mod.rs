@@ -3,6 +3,7 @@
 
 mod answers;
 mod contents;
+mod dashboards;
 mod dependencies;
 mod examples;
 mod links;

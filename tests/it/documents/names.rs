@@ -16,8 +16,8 @@ const OTHERS_FLAGS: [&str; 3] = ["--help", "--json", "--tool"];
 /// Folders below which a document may name a file without naming the folder.
 const FROM: [&str; 3] = ["", "src", "src/students"];
 /// Addresses outside the API, which are not in the OpenAPI document.
-const OUTSIDE_THE_API: [&str; 8] =
-    ["/", "/api", "/api/v1", "/docs", "/docs/", "/healthz", "/metrics", "/readyz"];
+const OUTSIDE_THE_API: [&str; 9] =
+    ["/", "/api", "/api/v1", "/docs", "/docs/", "/healthz", "/healthz/proxy", "/metrics", "/readyz"];
 
 /// Patterns that are tried on every name.
 struct Patterns {

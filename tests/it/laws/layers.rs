@@ -29,13 +29,14 @@ const LAYERS: &[Layer] = &[
     layer(
         "cli",
         &["main.rs", "cli/"],
-        "schools server sample audit adoption access exports imports files viewer lists mapping http config registrar db metrics ground",
+        "schools server doctor sample audit adoption access exports imports files viewer lists mapping http config registrar db metrics ground",
     ),
     layer(
         "schools",
         &["schools/"],
         "server pages state imports subjects access adoption http config db metrics ground",
     ),
+    layer("doctor", &["doctor/"], "audit http config mapping registrar db ground"),
     layer(
         "server",
         &["server/"],
@@ -85,7 +86,7 @@ const LAYERS: &[Layer] = &[
     layer("files", &["files/"], "ground"),
     layer("lists", &["lists/"], "viewer registrar db ground"),
     layer("viewer", &["viewer.rs"], "registrar db ground"),
-    layer("config", &["config.rs"], "db ground"),
+    layer("config", &["config/"], "db ground"),
     layer("registrar", &["registrar/"], "mapping db metrics ground"),
     layer("mapping", &["mapping/"], "db ground"),
     layer("db", &["db/"], "ground"),

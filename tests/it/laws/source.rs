@@ -25,7 +25,7 @@ impl Source {
     }
 }
 
-/// A place is a folder (`http/`), a file (`config.rs`), or a file of that name in any folder (`*/store.rs`).
+/// A place is a folder (`http/`), a file (`clock.rs`), or a file of that name in any folder (`*/store.rs`).
 pub(super) fn is_at(path: &str, place: &str) -> bool {
     match place.strip_prefix('*') {
         Some(name) => path.ends_with(name),

@@ -42,7 +42,7 @@ impl Process {
             (child, line)
         };
         let (mut child, line) = tokio::task::spawn_blocking(start).await.unwrap();
-        let address = line.split("http://").nth(1).and_then(|rest| rest.split([' ', '/', '\n']).next());
+        let address = line.split("://").nth(1).and_then(|rest| rest.split([' ', '/', '\n']).next());
         let Some(address) = address.and_then(|address| address.parse().ok()) else {
             let _ = child.kill();
             panic!("no address in {line:?}: {:?}", child.wait());

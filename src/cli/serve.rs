@@ -179,6 +179,9 @@ async fn serve_schools(
         stay_closed: !args.allow_unauthenticated,
         log_dropped: log.dropped(),
     };
+    if args.allow_unauthenticated {
+        tracing::warn!(%address, "everyone who can reach this address can read and change everything in schools without accounts and tokens");
+    }
     let schools = Schools::read(path.to_owned(), options)?;
     let scheme = if has_tls { "https" } else { "http" };
     let signals = Signals::handle()?;

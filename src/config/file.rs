@@ -14,8 +14,9 @@ use super::ServeArgs;
 use crate::db::Location;
 use crate::redact::without_passwords;
 
-/// The flag that names the file; it cannot be in the file itself.
-const OWN_FLAG: &str = "config";
+/// Flags that cannot be in the file: the one that names it, and the list of schools, which takes the place of settings that
+/// the file may have.
+const LEFT_OUT: [&str; 2] = ["config", "schools"];
 
 /// How similar a name has to be to be suggested.
 const SIMILAR: f64 = 0.8;
@@ -101,7 +102,8 @@ impl SettingsFile {
 /// The flags of `serve` that may be in the file.
 fn flags() -> impl Iterator<Item = Arg> {
     let serve = ServeArgs::augment_args(Command::new("serve"));
-    let flags: Vec<_> = serve.get_arguments().filter(|arg| name_of(arg) != OWN_FLAG).cloned().collect();
+    let flags: Vec<_> =
+        serve.get_arguments().filter(|arg| !LEFT_OUT.contains(&name_of(arg))).cloned().collect();
     flags.into_iter()
 }
 

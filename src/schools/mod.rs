@@ -36,8 +36,8 @@ const STEP: Duration = Duration::from_secs(1);
 const ROUND: Duration = Duration::from_hours(1);
 /// Schools that are looked at together: each open school takes some megabytes of memory.
 const LOOKED_AT: usize = 8;
-/// Schools that are opened at the same time: opening one is mostly work, not waiting.
-const OPENING: usize = 4;
+/// Schools that are opened at the same time: enough that some whose database does not answer leave room for others.
+const OPENING: usize = 64;
 
 /// How all schools of a server are served.
 #[derive(Debug)]

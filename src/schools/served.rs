@@ -1,11 +1,12 @@
 //! One of several schools: opened when somebody asks for it, and closed when nobody has for a while.
 
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use axum::Router;
 use axum::body::Body;
 use axum::response::Response;
@@ -24,6 +25,7 @@ use crate::access::sign_on::settings::SignOnSettings;
 use crate::adoption::MigrateOptions;
 use crate::clock::Clock;
 use crate::config::{Front, check_front};
+use crate::db::Location;
 use crate::http::limits::RequestLimits;
 use crate::metrics::Metrics;
 use crate::server::{School, router};
@@ -66,6 +68,8 @@ pub(super) struct Served {
     pub(super) metrics: Metrics,
     common: Arc<Common>,
     state: RwLock<State>,
+    /// Whether its database was there: then a file that is missing was moved away, and no empty one takes its place.
+    was_open: AtomicBool,
     /// Whoever opens or closes it.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
@@ -109,7 +113,14 @@ pub(super) struct OpenSchool {
 impl Served {
     pub(super) fn new(settings: SchoolSettings, common: Arc<Common>) -> Self {
         let metrics = Metrics::of_school(&settings.name, common.log_dropped.clone());
-        Self { settings, metrics, common, state: RwLock::new(State::Closed), turn: Arc::default() }
+        Self {
+            settings,
+            metrics,
+            common,
+            state: RwLock::new(State::Closed),
+            was_open: AtomicBool::new(false),
+            turn: Arc::default(),
+        }
     }
 
     /// The school, opened if it is closed. It stays open as long as what is returned is kept.
@@ -125,7 +136,7 @@ impl Served {
     /// Opens it if it is closed, so that it goes on with what was interrupted.
     pub(super) async fn look(self: &Arc<Self>) {
         // The log output says why it cannot be opened.
-        let _result = self.opened().await;
+        let _result = tokio::time::timeout(PATIENCE, self.opened()).await;
     }
 
     pub(super) fn condition(&self) -> Condition {
@@ -225,11 +236,16 @@ impl Served {
 
     async fn open(&self, span: &Span) -> anyhow::Result<OpenSchool> {
         let SchoolSettings { public_url, database, sign_on, new_school, .. } = &self.settings;
+        if let Location::File(file) = database {
+            ensure!(file.exists() || !self.was_open.load(Ordering::SeqCst), "{database} is gone");
+        }
         let providers = sign_on.as_deref().map(SignOnSettings::read).transpose()?;
         let ways = Ways {
             providers: Providers::new(providers.unwrap_or_default())?,
             proxy: self.common.proxy.clone(),
         };
+        // Somebody else decides who comes here, so it is no trial.
+        let has_ways = !ways.providers.is_empty() || ways.proxy.is_some();
         let options = MigrateOptions { new_school: *new_school, ..MigrateOptions::default() };
         let front = Front { public_url: Some(public_url.clone()), tls: self.common.limits.tls };
         check_front(&front)?;
@@ -237,9 +253,10 @@ impl Served {
         let school = School::open_with(database, clock, front, metrics, &options, ways)
             .await
             .with_context(|| database.to_string())?;
-        if self.common.stay_closed {
+        if self.common.stay_closed || has_ways {
             school.app.access.stay_closed();
         }
+        self.was_open.store(true, Ordering::SeqCst);
         school.app.imports.start();
         school.app.seat_changes.start();
         let limits = RequestLimits { public_url: Some(public_url.clone()), ..self.common.limits.clone() };

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,6 +12,7 @@ use thiserror::Error;
 use crate::config::PublicUrl;
 use crate::db::Location;
 use crate::http::host::host_of;
+use crate::redact::without_passwords;
 
 /// The settings of one school.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,12 +37,13 @@ impl SchoolSettings {
     }
 
     /// The same for two names of one database file.
-    fn database_identity(&self) -> Location {
+    fn database_identity(&self) -> (Location, Option<(u64, u64)>) {
         match &self.database {
-            Location::File(file) => {
-                Location::File(std::fs::canonicalize(file).unwrap_or_else(|_| file.components().collect()))
-            }
-            server @ Location::Server(_) => server.clone(),
+            Location::File(file) => match std::fs::metadata(file) {
+                Ok(found) => (Location::File(PathBuf::new()), Some((found.dev(), found.ino()))),
+                Err(_) => (Location::File(file.components().collect()), None),
+            },
+            server @ Location::Server(_) => (server.clone(), None),
         }
     }
 
@@ -148,7 +151,14 @@ fn settings(name: Arc<str>, table: toml::Value, folder: &Path) -> Result<SchoolS
 
 /// What TOML says about a mistake, in one line and without the text around it, which may contain a password.
 fn bad(why: &toml::de::Error) -> BadSchool {
-    BadSchool(why.message().trim_end().replace('\n', " "))
+    let why = why.message().trim_end().replace('\n', " ");
+    // Serde repeats a value that has the wrong type.
+    if why.starts_with("invalid type") || why.starts_with("invalid value") {
+        let kinds =
+            "below [NAME], public-url, database and sign-on are texts, and new-school is true or false";
+        return BadSchool(kinds.to_owned());
+    }
+    BadSchool(without_passwords(&why))
 }
 
 /// Schools with the same host or the same database are left out, whichever of them is meant: one that is served already
@@ -179,4 +189,83 @@ fn without_conflicts(listed: BTreeMap<Arc<str>, Result<SchoolSettings, BadSchool
     found.schools.retain(|name, _| !conflicts.contains_key(name));
     found.broken.extend(conflicts);
     found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_text(text: &str) -> FoundSchools {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("schools.toml");
+        std::fs::write(&file, text).unwrap();
+        read(&file).unwrap()
+    }
+
+    #[test]
+    fn files_are_relative_to_the_list() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("schools.toml");
+        let text = "[lyon]\npublic-url = 'https://Lyon.example.edu:8443'\ndatabase = 'lyon.db'\nsign-on = 'sso/lyon.toml'\n";
+        std::fs::write(&file, text).unwrap();
+        let found = read(&file).unwrap();
+        let lyon = &found.schools["lyon"];
+        assert_eq!(lyon.database, Location::File(folder.path().join("lyon.db")));
+        assert_eq!(lyon.sign_on, Some(folder.path().join("sso/lyon.toml")));
+        assert_eq!(lyon.host(), "lyon.example.edu");
+    }
+
+    #[test]
+    fn a_mistake_leaves_out_that_school_and_is_named() {
+        let found = read_text(
+            "[lyon]\npublic-url = 'https://lyon.example.edu'\ndatabase = 'lyon.db'\n\
+             [oslo]\npublic-url = 'https://LYON.example.edu/'\ndatabase = 'oslo.db'\n\
+             [bern]\npublic-url = 'https://bern.example.edu'\ndatabase = './lyon.db'\n\
+             [bath]\npublic-url = 'https://bath.example.edu'\ndatabase = 'bath.db'\n\
+             [rome]\npublic-url = 'https://example.edu/rome'\ndatabase = 'rome.db'\n\
+             [wien]\npublic-url = 'https://wien.example.edu'\ndatabase = 'wien.db'\nlisten = '0.0.0.0:80'\n\
+             [bonn]\npublic-url = 'https://bonn.example.edu'\n\
+             [graz]\npublic-url = 'https://graz.example.edu'\ndatabase = 'mysql://root:secret@db/graz'\n\
+             ['a b']\npublic-url = 'https://ab.example.edu'\ndatabase = 'ab.db'\n",
+        );
+        let broken: Vec<_> = found.broken.iter().map(|(name, why)| format!("{name}: {why}")).collect();
+        insta::assert_snapshot!(broken.join("\n"), @"
+        a b: the name of a school has 1 to 64 letters without accents, digits, hyphens, dots and underscores
+        bern: the school lyon has the same database
+        bonn: missing field `database`
+        graz: database: mysql: is not supported. Use a file (school.db, sqlite:///school.db) or a PostgreSQL URL (postgres://user@host/school). Write ./name for a file with a colon in its name
+        lyon: the school bern has the same database
+        oslo: the school lyon has the same host
+        rome: public-url: a school is known by its host, so its address has no path
+        wien: unknown field `listen`, expected one of `public-url`, `database`, `sign-on`, `new-school`
+        ");
+        assert_eq!(found.schools.keys().map(|name| &**name).collect::<Vec<_>>(), ["bath"]);
+    }
+
+    #[test]
+    fn no_message_has_a_password() {
+        for text in [
+            "public-url = 'https://a.example.edu'\ndatabase = 'postgres://ana:secret@db/a'\n",
+            "[a]\npublic-url = 'https://a.example.edu'\ndatabase = 'a.db'\nnew-school = 'postgres://ana:secret@db/a'\n",
+            "[a]\npublic-url = 'https://a.example.edu'\n'postgres://ana:secret@db/a' = 1\n",
+            "[a]\npublic-url = 'https://ana:secret@a.example.edu'\ndatabase = 'a.db'\n",
+        ] {
+            let found = read_text(text);
+            assert!(
+                found.schools.is_empty() && !format!("{:?}", found.broken).contains("secret"),
+                "{found:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn other_files_in_the_folder_are_no_schools() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["lyon.toml", "lyon.toml~", ".lyon.toml", "README.md"] {
+            let text = "public-url = 'https://lyon.example.edu'\ndatabase = 'lyon.db'\n";
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        let found = read(folder.path()).unwrap();
+        assert_eq!((found.schools.len(), found.broken.len()), (1, 0));
+    }
 }

@@ -242,3 +242,40 @@ async fn all_schools_are_migrated_by_one_command_and_one_that_cannot_be_does_not
     assert!(!is_done && printed.contains("oslo: ") && printed.starts_with("bern: "), "{printed}");
     assert_eq!(why, "matricula: 1 of 3 schools cannot be migrated\n");
 }
+
+#[tokio::test]
+async fn a_school_that_is_opened_again_and_again_leaves_no_file_open_sqlite_only() {
+    let lyon = Database::new();
+    let file = lyon.folder().join("schools.toml");
+    let served_at = |host: &str| {
+        let database = json!(lyon.argument().to_str().unwrap());
+        let text = format!("[lyon]\npublic-url = \"https://{host}.example.edu\"\ndatabase = {database}\n");
+        std::fs::write(&file, text).unwrap();
+    };
+    served_at("lyon0");
+    let (process, client) = serve(&file).await;
+    let open_files = || {
+        let files = std::fs::read_dir(format!("/proc/{}/fd", process.id())).unwrap();
+        let targets = files.filter_map(|file| std::fs::read_link(file.unwrap().path()).ok());
+        targets.filter(|target| target.starts_with(lyon.folder())).count()
+    };
+    ask(&client, "lyon0", "GET", PEOPLE).await.is_ok();
+    let first = open_files();
+    for round in 1..=4 {
+        let host = format!("lyon{round}");
+        served_at(&host);
+        eventually("it is served there", async || ask(&client, &host, "GET", PEOPLE).await.status == 200)
+            .await;
+    }
+    eventually("its files are closed", async || open_files() <= first).await;
+}
+
+#[tokio::test]
+async fn a_school_with_a_way_in_of_its_own_is_closed_to_everybody_else() {
+    let lyon = Database::new();
+    let file = list(lyon.folder(), &[("lyon", &lyon)]);
+    let ways =
+        ["--allow-unauthenticated", "--trust-user-header", "x-remote-user", "--trusted-proxy", "10.0.0.5"];
+    let (_process, client) = serve_with(&file, &ways).await;
+    ask(&client, "lyon", "GET", PEOPLE).await.is_refused(401, "unauthorized");
+}

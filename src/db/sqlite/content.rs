@@ -8,11 +8,12 @@
 
 use std::fs::File;
 use std::io;
-use std::mem::ManuallyDrop;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::Connection;
+
+use super::kept_files::keep;
 
 /// Length of the header in bytes (SQLite's file format, 1.3), and its first bytes.
 const HEADER_LENGTH: usize = 100;
@@ -25,10 +26,8 @@ const MAX_ATTEMPTS: usize = 3;
 /// Watches the content of an open database file.
 #[derive(Debug)]
 pub(super) struct FileContent {
-    /// Never closed: when a process closes a file, it loses all of its locks on that file (POSIX), including those of
-    /// SQLite.
-    database: ManuallyDrop<File>,
-    index: ManuallyDrop<File>,
+    database: Arc<File>,
+    index: Arc<File>,
     page_size: u64,
     /// Offset of the page that every commit changes.
     page: Option<u64>,
@@ -65,8 +64,8 @@ impl FileContent {
         let sql = "select rootpage from sqlite_schema where name = 'log_head'";
         let page: Option<u32> = connection.query_row(sql, [], |row| row.get(0)).ok();
         let content = Self {
-            database: ManuallyDrop::new(File::open(path).ok()?),
-            index: ManuallyDrop::new(File::open(index).ok()?),
+            database: keep(path).ok()?,
+            index: keep(index).ok()?,
             page_size,
             page: page.map(|page| u64::from(page.saturating_sub(1)) * page_size),
             last: Mutex::new(None),

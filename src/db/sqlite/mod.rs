@@ -7,6 +7,7 @@ mod content;
 mod copies;
 mod error;
 mod files;
+mod kept_files;
 mod numbering;
 mod readers;
 pub(super) mod tables;

@@ -51,7 +51,7 @@ pub(super) struct SettingsFile(Vec<Setting>);
 #[derive(Debug)]
 struct Setting {
     name: String,
-    variable: OsString,
+    variable: Option<OsString>,
     values: Vec<OsString>,
 }
 
@@ -78,7 +78,7 @@ impl SettingsFile {
         entries.sort_unstable_by_key(|(name, _)| name.span().start);
         let settings = entries.into_iter().map(|(name, value)| {
             let flag = flag(name.get_ref()).map_err(|reason| wrong(name.span().start, reason))?;
-            setting(&flag, value.get_ref(), folder)
+            setting(name.get_ref(), &flag, value.get_ref(), folder)
                 .map_err(|reason| wrong(value.span().start, format!("{}: {reason}", name.get_ref())))
         });
         settings.collect::<Result<_, _>>().map(Self)
@@ -89,7 +89,7 @@ impl SettingsFile {
     #[must_use]
     pub(super) fn apply(&self, command: Command) -> Command {
         let has = |arg: &Arg, setting: &Setting| {
-            arg.get_long() == Some(&setting.name) && arg.get_env() == Some(&setting.variable)
+            arg.get_long() == Some(&setting.name) && arg.get_env() == setting.variable.as_deref()
         };
         let with_default = |arg: Arg| match self.0.iter().find(|setting| has(&arg, setting)) {
             Some(setting) => arg.default_values(setting.values.clone()),
@@ -102,18 +102,17 @@ impl SettingsFile {
 /// The flags of `serve` that may be in the file.
 fn flags() -> impl Iterator<Item = Arg> {
     let serve = ServeArgs::augment_args(Command::new("serve"));
-    let flags: Vec<_> =
-        serve.get_arguments().filter(|arg| !LEFT_OUT.contains(&name_of(arg))).cloned().collect();
+    let flags: Vec<_> = serve.get_arguments().filter(|arg| is_setting(arg)).cloned().collect();
     flags.into_iter()
 }
 
-fn name_of(flag: &Arg) -> &str {
-    flag.get_long().unwrap_or_default()
+fn is_setting(flag: &Arg) -> bool {
+    flag.get_long().is_some_and(|name| !LEFT_OUT.contains(&name))
 }
 
 fn flag(name: &str) -> Result<Arg, String> {
-    flags().find(|flag| name_of(flag) == name).ok_or_else(|| {
-        let mut names: Vec<_> = flags().map(|flag| name_of(&flag).to_owned()).collect();
+    flags().find(|flag| flag.get_long() == Some(name)).ok_or_else(|| {
+        let mut names: Vec<_> = flags().filter_map(|flag| Some(flag.get_long()?.to_owned())).collect();
         names.sort_unstable();
         let similarity = |known: &str| strsim::jaro_winkler(&name.to_lowercase(), known);
         let closest = names.iter().max_by(|one, other| similarity(one).total_cmp(&similarity(other)));
@@ -124,14 +123,14 @@ fn flag(name: &str) -> Result<Arg, String> {
     })
 }
 
-fn setting(flag: &Arg, value: &DeValue<'_>, folder: &Path) -> Result<Setting, String> {
+fn setting(name: &str, flag: &Arg, value: &DeValue<'_>, folder: &Path) -> Result<Setting, String> {
     let values = values(flag, value)?;
     let values: Vec<_> = values.into_iter().map(|value| from_folder(flag, value, folder)).collect();
     if !matches!(flag.get_action(), ArgAction::SetTrue) {
-        values.iter().try_for_each(|value| check(flag, value))?;
+        values.iter().try_for_each(|value| check(name, flag, value))?;
     }
-    let variable = flag.get_env().unwrap_or_default().to_owned();
-    Ok(Setting { name: name_of(flag).to_owned(), variable, values })
+    let variable = flag.get_env().map(OsStr::to_owned);
+    Ok(Setting { name: name.to_owned(), variable, values })
 }
 
 /// The values as the flag would have them.
@@ -181,13 +180,13 @@ fn from_folder(flag: &Arg, value: OsString, folder: &Path) -> OsString {
 }
 
 /// Checks a value as on the command line.
-fn check(flag: &Arg, value: &OsStr) -> Result<(), String> {
-    let mut word = OsString::from(format!("--{}=", name_of(flag)));
+fn check(name: &str, flag: &Arg, value: &OsStr) -> Result<(), String> {
+    let mut word = OsString::from(format!("--{name}="));
     word.push(value);
     let command = Command::new("serve").no_binary_name(true).arg(flag.clone());
     command.try_get_matches_from([word]).map(|_| ()).map_err(|error| {
         let message = without_passwords(&error.to_string());
-        let message = message.split("\n\nFor more information").next().unwrap_or_default();
+        let message = message.split_once("\n\nFor more information").map_or(&*message, |(reason, _)| reason);
         let words: Vec<_> = message.trim_start_matches("error: ").split_whitespace().collect();
         words.join(" ")
     })

@@ -42,7 +42,7 @@ impl Finding {
     }
 }
 
-/// A number of bytes in the largest unit of which there are at least two.
+/// Bytes in a unit that people read easily: 2,047 bytes, 2 KiB, 5 MiB.
 pub(super) fn size(bytes: u64) -> String {
     let units = [("GiB", 30), ("MiB", 20), ("KiB", 10)];
     let fitting = units.into_iter().find(|(_, shift)| bytes >> shift >= 2);

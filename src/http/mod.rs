@@ -13,6 +13,7 @@ pub mod etags;
 pub mod extract;
 pub mod fields;
 pub mod headers;
+pub mod held_body;
 pub mod host;
 pub mod hyper_errors;
 pub mod invalid;

@@ -2,18 +2,15 @@
 
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
 use axum::extract::ConnectInfo;
 use axum::http::HeaderValue;
 use axum::http::header::CONNECTION;
-use bytes::Bytes;
-use hyper::body::{Frame, Incoming, SizeHint};
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -22,7 +19,8 @@ use thiserror::Error;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
 
-use super::connections::{Answering, Connection, Connections, RESERVED_CONNECTIONS};
+use super::connections::{Connection, Connections, RESERVED_CONNECTIONS};
+use super::held_body::HeldBody;
 use super::socket::Socket;
 use super::tls::{Accepted, Tls};
 use super::transport::Transport;
@@ -277,7 +275,7 @@ async fn serve_connection(
             if over_limit.is_some() {
                 response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
             }
-            Ok::<_, std::convert::Infallible>(response.map(|body| AnswerBody { body, _answering: answering }))
+            Ok::<_, std::convert::Infallible>(response.map(|body| HeldBody::new(body, answering)))
         }
     });
     let socket = Socket::new(transport, activity.clone(), bounds.stall);
@@ -295,32 +293,6 @@ async fn serve_connection(
     tokio::select! {
         _ = serving => {}
         _ = stopped.changed() => {}
-    }
-}
-
-/// The body of a response; the connection counts as answering until this is dropped.
-struct AnswerBody {
-    body: Body,
-    _answering: Answering,
-}
-
-impl hyper::body::Body for AnswerBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }
 

@@ -10,6 +10,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -19,11 +20,12 @@ use tokio::task::JoinSet;
 use tower::ServiceExt as _;
 use tracing::Instrument as _;
 
-use self::served::{Common, Condition, LOOK, Served, Unavailable, hold};
+use self::served::{Common, Condition, LOOK, Served, Unavailable};
 use self::settings::{FoundSchools, SchoolsError};
 use crate::access::proxy::TrustedProxy;
 use crate::clock::Clock;
 use crate::count::to_i64;
+use crate::http::held_body::HeldBody;
 use crate::http::host::named_host;
 use crate::http::limits::{self, RequestLimits};
 use crate::http::problem::Problem;
@@ -48,7 +50,7 @@ pub struct SchoolsOptions {
     pub limits: RequestLimits,
     /// The metrics of the server itself.
     pub metrics: Metrics,
-    /// A proxy that names the people whom it has signed in.
+    /// A proxy that signs people in, and names them in a header.
     pub proxy: Option<TrustedProxy>,
     /// Whether nobody gets in without an account or a token, even where there is none yet.
     pub stay_closed: bool,
@@ -223,7 +225,8 @@ impl Schools {
         match served.enter().await {
             Ok(open) => {
                 let response = ask(open.router(), request).instrument(open.span.clone()).await;
-                hold(open, response)
+                // It stays open until the response has been sent.
+                response.map(|body| Body::new(HeldBody::new(body, open)))
             }
             Err(Unavailable) => ask(&doors.unavailable, request).await,
         }

@@ -1,17 +1,11 @@
 //! One of several schools: opened when somebody asks for it, and closed when nobody has for a while.
 
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, ensure};
 use axum::Router;
-use axum::body::Body;
-use axum::response::Response;
-use bytes::Bytes;
-use hyper::body::{Body as HttpBody, Frame, SizeHint};
 use prometheus_client::metrics::counter::Counter;
 use tokio::runtime::Handle;
 use tokio::sync::{OwnedMutexGuard, Semaphore};
@@ -70,7 +64,7 @@ pub(super) struct Served {
     state: RwLock<State>,
     /// Whether its database was there: then a file that is missing was moved away, and no empty one takes its place.
     was_open: AtomicBool,
-    /// Whoever opens or closes it.
+    /// Held while the school is opened or closed, so that only one task does.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -301,35 +295,5 @@ impl OpenSchool {
                 tracing::error!("closed before all accepted changes were committed: the database is blocked");
             });
         }
-    }
-}
-
-/// Keeps a school open until a response has been sent.
-pub(super) fn hold(school: Arc<OpenSchool>, response: Response) -> Response {
-    response.map(|body| Body::new(HeldBody { body, _school: school }))
-}
-
-struct HeldBody {
-    body: Body,
-    _school: Arc<OpenSchool>,
-}
-
-impl HttpBody for HeldBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        Pin::new(&mut self.body).poll_frame(context)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.body.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.body.size_hint()
     }
 }

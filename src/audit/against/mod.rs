@@ -39,7 +39,8 @@ pub async fn compare_logs(db: &Db, earlier: &Db) -> Result<Continuation, DbError
         match (ours.next().await?, theirs.next().await?) {
             (Some(our), Some(their)) if our == their => shared += 1,
             (None, None) => break None,
-            (our, their) => break Some(parting(our.as_ref(), their.as_ref(), up_to)),
+            (our, Some(their)) => break Some(parting(our.as_ref(), &their, up_to)),
+            (Some(our), None) => break Some(only_here(&our)),
         }
     };
     let added = if parting.is_none() { store::last_seq(db).await? - up_to } else { 0 };
@@ -59,27 +60,28 @@ pub async fn compare_logs(db: &Db, earlier: &Db) -> Result<Continuation, DbError
 }
 
 /// What is different, where the logs part.
-fn parting(our: Option<&LogEntry>, their: Option<&LogEntry>, up_to: i64) -> String {
-    match (our, their) {
-        (Some(our), Some(their)) if our.seq == their.seq => {
+fn parting(our: Option<&LogEntry>, their: &LogEntry, up_to: i64) -> String {
+    match our {
+        Some(our) if our.seq == their.seq => {
             let (ours, theirs) = (described(our), described(their));
             if ours == theirs {
                 return format!("seq {}: {ours} has other details in the backup", our.seq);
             }
             format!("seq {}: {ours}; in the backup: {theirs}", our.seq)
         }
-        (None, Some(their)) => {
+        None => {
             let missing = counted(up_to - their.seq + 1, "event");
             format!("the log ends before seq {}; the backup has {missing} more", their.seq)
         }
-        (Some(LogEntry { seq, .. }), Some(their)) if *seq > their.seq => {
+        Some(our) if our.seq > their.seq => {
             format!("seq {} is missing; in the backup: {}", their.seq, described(their))
         }
-        (our, _) => {
-            let our = our.map(|our| format!("seq {}: {}", our.seq, described(our)));
-            format!("{} is not in the backup", our.unwrap_or_default())
-        }
+        Some(our) => only_here(our),
     }
+}
+
+fn only_here(our: &LogEntry) -> String {
+    format!("seq {}: {} is not in the backup", our.seq, described(our))
 }
 
 fn described(entry: &LogEntry) -> String {

@@ -38,7 +38,7 @@ fn has_name(about: &Metadata) -> bool {
     about.nlink() > 0
 }
 
-/// Other systems have no such locks, so every file is opened anew.
+/// Other systems have no such locks, so a file can be opened again.
 #[cfg(not(unix))]
 fn is_same(_: &Metadata, _: &Metadata) -> bool {
     false

@@ -80,7 +80,14 @@ pub(super) async fn check_copy(
     let (db, state) = match open_existing(copy).await {
         Ok((db, state)) => (db, Some(state)),
         // It has been migrated by another version.
-        Err(error) if error.downcast_ref::<HistoryError>().is_some() => (Db::open(copy)?, None),
+        Err(error)
+            if matches!(
+                error.downcast_ref(),
+                Some(HistoryError::Newer(_) | HistoryError::Changed(_) | HistoryError::Gap(_))
+            ) =>
+        {
+            (Db::open(copy)?, None)
+        }
         Err(error) => return Err(error),
     };
     let why = match state {

@@ -64,6 +64,10 @@ pub(super) async fn run(
     if let (true, Some(schools)) = (args.all, &args.list.schools) {
         return migrate_all(schools, clock, out).await;
     }
+    ensure!(
+        args.list.schools.is_none(),
+        "--schools (MATRICULA_SCHOOLS) is for --all: add it, or leave out the list to migrate one database"
+    );
     let options = args.options()?;
     if args.dry_run {
         let plan = adoption::dry_run(database, clock, &options).await?;

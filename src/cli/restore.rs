@@ -1,7 +1,7 @@
 //! `matricula restore`: puts a backup in the place of a database file that is missing or empty.
 
 use std::fs::{self, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -162,7 +162,11 @@ fn ensure_unused(to: &Path) -> anyhow::Result<()> {
     if to.exists() {
         return Ok(());
     }
-    let Ok(file) = OpenOptions::new().read(true).write(true).open(&index) else { return Ok(()) };
+    let file = match OpenOptions::new().read(true).write(true).open(&index) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(error).with_context(|| format!("cannot open {}", index.display())),
+    };
     ensure!(
         fcntl_lock(&file, FlockOperation::NonBlockingLockExclusive).is_ok(),
         "{} is gone, but another program still uses it: stop the server, then restore",

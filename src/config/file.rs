@@ -14,8 +14,8 @@ use super::ServeArgs;
 use crate::db::Location;
 use crate::redact::without_passwords;
 
-/// Flags that cannot be in the file: the one that names it, and the list of schools, which takes the place of settings that
-/// the file may have.
+/// Not settings of the file: `config` names the file itself, and `schools` cannot be combined with `database`, `public-url`,
+/// `sign-on` and `new-school`.
 const LEFT_OUT: [&str; 2] = ["config", "schools"];
 
 /// How similar a name has to be to be suggested.

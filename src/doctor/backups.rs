@@ -38,12 +38,17 @@ pub fn backups(folder: &Path, clock: &Clock) -> Finding {
     }
 }
 
-/// When the newest file with any content was changed.
+/// What a backup that was killed leaves, and files of SQLite beside a database.
+const NO_BACKUPS: [&str; 4] = ["partial", "-wal", "-shm", "-journal"];
+
+/// When the newest backup was made: any file with content.
 fn newest(folder: &Path) -> io::Result<Option<SystemTime>> {
     let mut newest = None;
     for entry in fs::read_dir(folder)? {
-        let file = fs::metadata(entry?.path())?;
-        if file.is_file() && file.len() > 0 {
+        let path = entry?.path();
+        let is_backup = !NO_BACKUPS.iter().any(|ending| path.to_string_lossy().ends_with(ending));
+        let file = fs::metadata(&path)?;
+        if is_backup && file.is_file() && file.len() > 0 {
             newest = newest.max(Some(file.modified()?));
         }
     }

@@ -4,7 +4,7 @@ use super::clocks::clocks;
 use super::disk::disk;
 use super::finding::Finding;
 use crate::clock::Clock;
-use crate::db::migrate::SchemaState;
+use crate::db::migrate::{HistoryError, SchemaState};
 use crate::db::{DbError, Location, ServerState, Standbys, migrate};
 use crate::mapping;
 use crate::registrar::rights_missing;
@@ -36,8 +36,15 @@ async fn opened(location: &Location, clock: &Clock, findings: &mut Vec<Finding>)
         findings.extend(safety(&server));
         findings.push(standbys(&server.standbys));
     }
-    if !matches!(migrate::schema_state(&db).await, Ok(SchemaState::Current)) {
-        let detail = format!("the schema of {location} is not the one of this program");
+    let detail = match migrate::schema_state(&db).await {
+        Ok(SchemaState::Current) => None,
+        Ok(SchemaState::None | SchemaState::Older) => {
+            Some(format!("the schema of {location} is not the one of this program"))
+        }
+        Err(HistoryError::Db(error)) => return Err(error),
+        Err(error) => Some(format!("the schema of {location} is not the one of this program: {error}")),
+    };
+    if let Some(detail) = detail {
         let advice = "run `matricula migrate`, or the version of matricula that migrated it";
         findings.push(Finding::wrong("migrations", detail, advice));
         return Ok(());

@@ -109,7 +109,7 @@ impl Schools {
     /// Looks after the schools: opens each in turn, adds and removes schools as the list says, closes those that nobody
     /// asks for.
     pub async fn look_after(self) {
-        let mut last = settings::read(&self.0.path);
+        let mut last = None;
         let mut round_began: Option<Instant> = None;
         loop {
             if round_began.is_none_or(|began| began.elapsed() >= ROUND) {
@@ -124,14 +124,14 @@ impl Schools {
             let Ok(found) = tokio::task::spawn_blocking(move || settings::read(&path)).await else {
                 continue;
             };
-            if found != last {
+            if last.as_ref() != Some(&found) {
                 match &found {
                     Ok(found) => _ = tokio::spawn(self.clone().look_at(self.take(found))),
                     Err(error) => {
                         tracing::error!(%error, "the list of schools cannot be read: they stay as they are");
                     }
                 }
-                last = found;
+                last = Some(found);
             }
         }
     }

@@ -91,7 +91,7 @@ struct FileSchool {
 /// each. A mistake in one school leaves out that school.
 ///
 /// # Errors
-/// If nothing can be read, or the file is no TOML.
+/// If nothing can be read, the file is no TOML, or there is no school at all.
 pub fn read(path: &Path) -> Result<FoundSchools, SchoolsError> {
     let unreadable = |why: std::io::Error| SchoolsError { path: path.to_owned(), why: why.to_string() };
     let mut listed: BTreeMap<Arc<str>, Result<SchoolSettings, BadSchool>> = BTreeMap::new();
@@ -107,15 +107,16 @@ pub fn read(path: &Path) -> Result<FoundSchools, SchoolsError> {
         let text = std::fs::read_to_string(path).map_err(unreadable)?;
         let malformed = |why: toml::de::Error| SchoolsError { path: path.to_owned(), why: bad(&why).0 };
         let tables: BTreeMap<String, toml::Value> = toml::from_str(&text).map_err(malformed)?;
-        if tables.is_empty() {
-            return Err(SchoolsError { path: path.to_owned(), why: "lists no school".to_owned() });
-        }
         let folder = path.parent().unwrap_or(Path::new("."));
         for (name, table) in tables {
             let name = Arc::<str>::from(name);
             let school = settings(Arc::clone(&name), table, folder);
             listed.insert(name, school);
         }
+    }
+    // A folder can be empty because it is not mounted: the schools that are served stay.
+    if listed.is_empty() {
+        return Err(SchoolsError { path: path.to_owned(), why: "lists no school".to_owned() });
     }
     Ok(without_conflicts(listed))
 }

@@ -125,6 +125,9 @@ async fn a_backup_has_to_be_recent() {
     let backup = folder.path().join("school.db");
     fs::write(&backup, "").unwrap();
     Findings::of(&database, &flags).has("wrong", "backups", "has no backup");
+    // What a backup that was killed leaves.
+    fs::write(folder.path().join("school.db.0123abcd.partial"), "data").unwrap();
+    Findings::of(&database, &flags).has("wrong", "backups", "has no backup");
     fs::write(&backup, "data").unwrap();
     Findings::of(&database, &flags).has("ok", "backups", "is 0 hours old");
     let old = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000);

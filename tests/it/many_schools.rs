@@ -219,6 +219,10 @@ async fn a_list_of_schools_that_cannot_be_used_is_refused_with_the_reason() {
     assert!(not_toml.contains("schools.toml: "), "{not_toml}");
     let no_school = refused("", &[]);
     assert!(no_school.contains("lists no school"), "{no_school}");
+    std::fs::create_dir(lyon.folder().join("empty")).unwrap();
+    let mut command = matricula();
+    let no_school = command.arg("--schools").arg(lyon.folder().join("empty")).output().unwrap();
+    assert!(String::from_utf8(no_school.stderr).unwrap().contains("lists no school"));
     let both = refused("", &["--database", "x.db"]);
     assert!(both.contains("--schools") && both.contains("--database"), "{both}");
 }
@@ -235,6 +239,10 @@ async fn all_schools_are_migrated_by_one_command_and_one_that_cannot_be_does_not
     let (is_done, printed, _) = migrate();
     assert!(is_done && printed.contains("lyon: applied V1"), "{printed}");
     assert!(printed.lines().last().unwrap().starts_with("oslo: ") && printed.ends_with(" is up to date\n"));
+
+    let mut without_all = matricula();
+    let refused = without_all.args(["migrate", "--schools"]).arg(&file).output().unwrap();
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("is for --all"));
 
     let more = "[bern]\npublic-url = \"https://bern.example.edu\"\ndatabase = \"missing/bern.db\"\n";
     std::fs::write(&file, std::fs::read_to_string(&file).unwrap() + more).unwrap();
@@ -261,6 +269,7 @@ async fn a_school_that_is_opened_again_and_again_leaves_no_file_open_sqlite_only
     };
     ask(&client, "lyon0", "GET", PEOPLE).await.is_ok();
     let first = open_files();
+    assert!(first > 0);
     for round in 1..=4 {
         let host = format!("lyon{round}");
         served_at(&host);

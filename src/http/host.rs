@@ -72,7 +72,7 @@ impl Hosts {
     }
 }
 
-/// The host that a request names, in lower case; `None` if it names none, or several.
+/// The [`canonical`] host that a request names; `None` if it names none, or several.
 #[must_use]
 pub fn named_host(request: &Request) -> Option<String> {
     let mut lines = request.headers().get_all(HOST).iter();
@@ -81,7 +81,13 @@ pub fn named_host(request: &Request) -> Option<String> {
         (None, _) => request.uri().authority()?.as_str().as_bytes(),
         _ => return None,
     };
-    host_of(authority).map(str::to_ascii_lowercase)
+    host_of(authority).map(canonical)
+}
+
+/// The host in lower case, and an IP address as it is usually written: an IPv6 address can be written in many ways.
+#[must_use]
+pub fn canonical(host: &str) -> String {
+    host.parse::<IpAddr>().map_or_else(|_| host.to_ascii_lowercase(), |address| address.to_string())
 }
 
 /// The host of `host[:port]`, without the final dot of a fully qualified name or the brackets of an IPv6 address.
@@ -228,6 +234,15 @@ mod tests {
         let hosts = Hosts::new(false, Some(&url));
         assert_eq!(ask(&hosts, "/", &["[2001:db8::1]:8080"]), Ok(()));
         assert_eq!(ask(&hosts, "/", &["[2001:db8::2]:8080"]), Err(HostError::Foreign));
+    }
+
+    #[test]
+    fn the_same_host_has_one_name() {
+        let named =
+            |host: &str| named_host(&Request::builder().header(HOST, host).body(Body::empty()).unwrap());
+        assert_eq!(named("Lyon.example.edu.:443").as_deref(), Some("lyon.example.edu"));
+        assert_eq!(named("[2001:DB8:0:0::1]:80"), named("[2001:db8::1]"));
+        assert_eq!(named("ana@lyon.example.edu"), None);
     }
 
     #[test]

@@ -69,10 +69,13 @@ impl Imports {
         })));
     }
 
-    /// Whether an import is being written down, carried out or undone.
-    #[must_use]
-    pub fn is_working(&self) -> bool {
-        self.0.runner.works.is_any()
+    /// Whether an import is being written down, carried out or undone, by whichever server, or waits for one to go on.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn are_unfinished(&self) -> Result<bool, DbError> {
+        let Storage { db, clock, .. } = &self.0.runner.storage;
+        Ok(self.0.runner.works.is_any() || !staging::unattended(db, &clock.stamp()).await?.is_empty())
     }
 
     /// Stops what it is doing; another server, or this one when it starts again, goes on with it.

@@ -5,8 +5,9 @@ mod served;
 pub mod settings;
 
 use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -87,7 +88,15 @@ impl Schools {
         let SchoolsOptions { clock, limits, metrics, proxy, stay_closed, log_dropped } = options;
         let found = settings::read(&path)?;
         let opening = Semaphore::new(OPENING);
-        let common = Arc::new(Common { clock, limits, proxy, stay_closed, log_dropped, opening });
+        let common = Arc::new(Common {
+            clock,
+            limits,
+            proxy,
+            stay_closed,
+            log_dropped,
+            known: Mutex::default(),
+            opening,
+        });
         let schools = Self(Arc::new(Inner { path, common, metrics, served: RwLock::default() }));
         schools.take(&found);
         Ok(schools)
@@ -217,9 +226,8 @@ impl Schools {
             self.0.served.read().unwrap_or_else(PoisonError::into_inner).by_host.get(host).cloned()
         });
         let Some(served) = served else {
-            let is_name =
-                host.is_some_and(|host| host.parse::<std::net::IpAddr>().is_err() && host != "localhost");
-            let door = if is_name { &doors.strangers } else { &doors.operators };
+            let is_machine = host.is_some_and(|host| host.parse::<IpAddr>().is_ok() || host == "localhost");
+            let door = if is_machine { &doors.operators } else { &doors.strangers };
             return ask(door, request).await;
         };
         match served.enter().await {

@@ -1,6 +1,7 @@
 //! One of several schools: opened when somebody asks for it, and closed when nobody has for a while.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -50,6 +51,8 @@ pub(super) struct Common {
     /// Whether nobody gets in without an account or a token, even where there is none yet.
     pub(super) stay_closed: bool,
     pub(super) log_dropped: Counter,
+    /// Databases that were there: one that is missing later was moved away, and no empty one takes its place.
+    pub(super) known: Mutex<HashSet<PathBuf>>,
     /// Schools that may be opened at the same time.
     pub(super) opening: Semaphore,
 }
@@ -62,8 +65,6 @@ pub(super) struct Served {
     pub(super) metrics: Metrics,
     common: Arc<Common>,
     state: RwLock<State>,
-    /// Whether its database was there: then a file that is missing was moved away, and no empty one takes its place.
-    was_open: AtomicBool,
     /// Held while the school is opened or closed, so that only one task does.
     turn: Arc<tokio::sync::Mutex<()>>,
 }
@@ -107,14 +108,7 @@ pub(super) struct OpenSchool {
 impl Served {
     pub(super) fn new(settings: SchoolSettings, common: Arc<Common>) -> Self {
         let metrics = Metrics::of_school(&settings.name, common.log_dropped.clone());
-        Self {
-            settings,
-            metrics,
-            common,
-            state: RwLock::new(State::Closed),
-            was_open: AtomicBool::new(false),
-            turn: Arc::default(),
-        }
+        Self { settings, metrics, common, state: RwLock::new(State::Closed), turn: Arc::default() }
     }
 
     /// The school, opened if it is closed. It stays open as long as what is returned is kept.
@@ -150,6 +144,9 @@ impl Served {
 
     /// Closes it if nobody has asked for it for a while.
     pub(super) async fn close_if_idle(&self) {
+        if !self.open_now().is_some_and(|open| open.is_idle()) || self.has_unfinished_work().await {
+            return;
+        }
         let Ok(_turn) = self.turn.try_lock() else { return };
         let idle = {
             let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
@@ -161,6 +158,14 @@ impl Served {
         if let Some(State::Open(open)) = idle {
             open.close().await;
         }
+    }
+
+    /// Whether it has to stay open for work that somebody began. If that cannot be read, it stays open.
+    async fn has_unfinished_work(&self) -> bool {
+        let Some(open) = self.open_now() else { return false };
+        let (imports, changes) = (open.app.imports.clone(), open.app.seat_changes.clone());
+        drop(open);
+        imports.are_unfinished().await.unwrap_or(true) || changes.are_unfinished().await.unwrap_or(true)
     }
 
     /// Serves it no longer: finishes its requests and closes it.
@@ -231,7 +236,8 @@ impl Served {
     async fn open(&self, span: &Span) -> anyhow::Result<OpenSchool> {
         let SchoolSettings { public_url, database, sign_on, new_school, .. } = &self.settings;
         if let Location::File(file) = database {
-            ensure!(file.exists() || !self.was_open.load(Ordering::SeqCst), "{database} is gone");
+            let known = self.common.known.lock().unwrap_or_else(PoisonError::into_inner);
+            ensure!(file.exists() || !known.contains(file), "{database} is gone");
         }
         let providers = sign_on.as_deref().map(SignOnSettings::read).transpose()?;
         let ways = Ways {
@@ -250,7 +256,9 @@ impl Served {
         if self.common.stay_closed || has_ways {
             school.app.access.stay_closed();
         }
-        self.was_open.store(true, Ordering::SeqCst);
+        if let Location::File(file) = database {
+            self.common.known.lock().unwrap_or_else(PoisonError::into_inner).insert(file.clone());
+        }
         school.app.imports.start();
         school.app.seat_changes.start();
         let limits = RequestLimits { public_url: Some(public_url.clone()), ..self.common.limits.clone() };
@@ -283,8 +291,7 @@ impl OpenSchool {
 
     fn is_idle(&self) -> bool {
         let asked = *self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_long = asked.map_or(self.opened.elapsed() >= LOOK, |asked| asked.elapsed() >= IDLE);
-        is_long && !self.app.imports.is_working() && !self.app.seat_changes.is_working()
+        asked.map_or(self.opened.elapsed() >= LOOK, |asked| asked.elapsed() >= IDLE)
     }
 
     async fn close(&self) {

@@ -11,7 +11,7 @@ use thiserror::Error;
 
 use crate::config::PublicUrl;
 use crate::db::Location;
-use crate::http::host::host_of;
+use crate::http::host::{canonical, host_of};
 use crate::redact::without_passwords;
 
 /// The settings of one school.
@@ -30,10 +30,10 @@ pub struct SchoolSettings {
 }
 
 impl SchoolSettings {
-    /// The host of its address, in lower case.
+    /// The [`canonical`] host of its address.
     #[must_use]
     pub fn host(&self) -> String {
-        host_of(self.public_url.authority().as_bytes()).unwrap_or_default().to_ascii_lowercase()
+        canonical(host_of(self.public_url.authority().as_bytes()).unwrap_or_default())
     }
 
     /// The same for two names of one database file.
@@ -124,6 +124,7 @@ pub fn read(path: &Path) -> Result<FoundSchools, SchoolsError> {
 /// The name of the school of a file in a folder. Other files, like those that editors leave, are no schools.
 fn name_of(file: &Path) -> Option<Arc<str>> {
     let is_settings = file.extension().is_some_and(|ending| ending == "toml");
+    let is_settings = is_settings && file.metadata().is_ok_and(|about| about.is_file());
     let name = file.file_stem()?.to_str().filter(|name| is_settings && !name.starts_with('.'))?;
     Some(name.into())
 }
@@ -139,6 +140,9 @@ fn settings(name: Arc<str>, table: toml::Value, folder: &Path) -> Result<SchoolS
     let school: FileSchool = table.try_into().map_err(|why: toml::de::Error| bad(&why))?;
     let of = |key: &str, why: &dyn fmt::Display| BadSchool(format!("{key}: {why}"));
     let public_url: PublicUrl = school.public_url.parse().map_err(|why| of("public-url", &why))?;
+    if host_of(public_url.authority().as_bytes()).is_none() {
+        return Err(of("public-url", &"its host is not valid"));
+    }
     if public_url.as_str() != public_url.origin() {
         return Err(of("public-url", &"a school is known by its host, so its address has no path"));
     }

@@ -61,10 +61,13 @@ impl SeatChanges {
         })));
     }
 
-    /// Whether a change is being carried out or undone.
-    #[must_use]
-    pub fn is_working(&self) -> bool {
-        self.0.runner.works.is_any()
+    /// Whether a change is being carried out or undone, by whichever server, or waits for one to go on.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn are_unfinished(&self) -> Result<bool, DbError> {
+        let Runner { db, clock, works, .. } = &self.0.runner;
+        Ok(works.is_any() || !store::unattended(db, &clock.stamp()).await?.is_empty())
     }
 
     /// Stops what it is doing; another server, or this one when it starts again, goes on with it.

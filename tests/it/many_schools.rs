@@ -81,6 +81,8 @@ async fn a_host_of_no_school_has_no_answers_and_monitoring_needs_none() {
         "{stranger}"
     );
     ask(&client, "evil", "GET", "/metrics").await.is_refused(403, "forbidden");
+    let unclear = client.ask("GET", "/metrics").header("host", "ana@lyon.example.edu");
+    unclear.await.is_refused(403, "forbidden");
     client.ask("GET", PEOPLE).await.is_refused(403, "forbidden");
     for path in ["/healthz", "/readyz", "/metrics"] {
         client.ask("GET", path).await.is_ok();
@@ -287,4 +289,26 @@ async fn a_school_with_a_way_in_of_its_own_is_closed_to_everybody_else() {
         ["--allow-unauthenticated", "--trust-user-header", "x-remote-user", "--trusted-proxy", "10.0.0.5"];
     let (_process, client) = serve_with(&file, &ways).await;
     ask(&client, "lyon", "GET", PEOPLE).await.is_refused(401, "unauthorized");
+}
+
+#[tokio::test]
+async fn a_database_that_was_moved_away_gets_no_empty_one_in_its_place_sqlite_only() {
+    let lyon = Database::new();
+    let file = lyon.folder().join("schools.toml");
+    let served_at = |host: &str| std::fs::write(&file, format!("[lyon]\n{}", settings(host, &lyon))).unwrap();
+    served_at("lyon");
+    let (_process, client) = serve(&file).await;
+    adds(&client, "lyon", "Ana").await;
+    let database = Path::new(lyon.argument());
+    let away = database.with_extension("away");
+    std::fs::rename(database, &away).unwrap();
+
+    served_at("lyon2");
+    eventually("it is refused there", async || ask(&client, "lyon2", "GET", PEOPLE).await.status == 503)
+        .await;
+    assert!(!database.exists());
+
+    std::fs::rename(&away, database).unwrap();
+    eventually("it is served", async || ask(&client, "lyon2", "GET", PEOPLE).await.status == 200).await;
+    assert_eq!(students(&client, "lyon2").await, ["Ana"]);
 }

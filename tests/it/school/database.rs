@@ -49,7 +49,7 @@ impl Database {
         Self(Arc::new(Inner { folder, argument, location, created_on }))
     }
 
-    /// A copy of this database as it is now, to which nobody may be connected if it is on a server.
+    /// A copy of this database as it is now; who is still connected to one on a server is disconnected.
     pub(crate) fn copy(&self) -> Self {
         let Some(Server { url, name }) = &self.0.created_on else {
             let copy = Self::file();
@@ -61,8 +61,11 @@ impl Database {
         };
         let copy = Self::new_on(url.clone());
         let created = &copy.0.created_on.as_ref().unwrap().name;
-        for sql in [format!("drop database {created}"), format!("create database {created} template {name}")]
-        {
+        // Connections that this thread's runtime is yet to close end only after this call, which blocks it.
+        let disconnect =
+            format!("select pg_terminate_backend(pid) from pg_stat_activity where datname = '{name}'");
+        let create = format!("create database {created} template {name}");
+        for sql in [format!("drop database {created}"), disconnect, create] {
             OtherProgram::at(url).execute_batch(&sql).unwrap();
         }
         copy

@@ -11,7 +11,7 @@ use super::secret::Secret;
 use super::{TOKEN_PREFIX, store};
 use crate::clock::Stamp;
 use crate::enrollments::store as enrollments;
-use crate::http::extract::{FromPath, Json, NoQuery, PathParams, Query};
+use crate::http::extract::{Bodiless, FromPath, Json, NoQuery, PathParams, Query};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::{PageQuery, RequestUrl};
 use crate::http::problem::Problem;
@@ -20,8 +20,8 @@ use crate::http::reply::{Created, Found, List, Located, NoContent, Resource};
 use crate::http::routes::{Allow, Routes, only};
 use crate::problems::{FirstNotAdmin, LastAdmin, StudentNotFound, TokenNotFound};
 use crate::registrar::{
-    Caller, Course, CreateToken, MAX_TEXT, Outcome, Refusal, RevokeToken, Right, Rights, Role, StudentId,
-    Token, VISIBLE_TEXT, record_text,
+    Course, CreateToken, MAX_TEXT, Outcome, Refusal, RevokeToken, Right, Rights, Role, StudentId, Token,
+    VISIBLE_TEXT, record_text,
 };
 use crate::state::{App, AppState};
 
@@ -113,7 +113,7 @@ async fn revoke_token(
     app: App,
     id: PathParams<TokenId>,
     _: NoQuery,
-    caller: Caller,
+    Bodiless(caller): Bodiless,
 ) -> Result<NoContent, Refused<(TokenNotFound, LastAdmin)>> {
     let TokenId(id) = id.into_result()?;
     app.registrar.submit(RevokeToken { id }, &caller).await?;

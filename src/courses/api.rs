@@ -9,7 +9,9 @@ use crate::exports::api::list_or_csv;
 use crate::exports::tables::COURSES;
 use crate::http::conditional::{IfMatch, IfNoneMatch};
 use crate::http::download::{ListFormat, ListOrCsv};
-use crate::http::extract::{Json, NoQuery, Parameters, PathParams, Query, bool_from_text, from_text};
+use crate::http::extract::{
+    Bodiless, Json, NoQuery, Parameters, PathParams, Query, bool_from_text, from_text,
+};
 use crate::http::paging::{PageQuery, RequestUrl};
 use crate::http::records::{NewRecord, RecordChange};
 use crate::http::refused::Refused;
@@ -19,7 +21,7 @@ use crate::lists::{CourseFilter, Direction, Rolled as _, Search, Wanted};
 use crate::problems::{CourseNotFound, HasEnrollments, NumberTaken, ReadOnlyField, RowRefused, Stale};
 use crate::registrar::Right;
 use crate::registrar::{
-    Caller, Course, CourseId, CreateCourse, DeleteCourse, Outcome, Refusal, SeenCourse, UpdateCourse, Version,
+    Course, CourseId, CreateCourse, DeleteCourse, Outcome, Refusal, SeenCourse, UpdateCourse, Version,
 };
 use crate::state::{App, AppState};
 
@@ -104,7 +106,7 @@ async fn delete(
     id: PathParams<CourseId>,
     IfMatch(expected): IfMatch,
     Query(query): Query<CourseDeletion>,
-    caller: Caller,
+    Bodiless(caller): Bodiless,
 ) -> Result<NoContent, Refused<(CourseNotFound, HasEnrollments, RowRefused, Stale)>> {
     let command = DeleteCourse {
         id: id.into_result()?,

@@ -1,31 +1,29 @@
 //! The API of enrollments.
 
-use serde::Deserialize;
 use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 use utoipa_axum::routes;
 
-use super::{RosterEntry, RosterSort, Waitlisted, store};
-use crate::clock::Stamp;
+use super::queries::{AsOfQuery, DropQuery, RosterQuery};
+use super::{RosterEntry, Waitlisted, store};
 use crate::exports::api::list_or_csv;
 use crate::exports::tables::{COURSES, ROSTER};
 use crate::http::as_of::past;
 use crate::http::download::{ListFormat, ListOrCsv};
-use crate::http::extract::{Bodiless, Json, NoQuery, OptionalJson, Parameters, PathParams, Query, from_text};
+use crate::http::extract::{Bodiless, Json, NoQuery, OptionalJson, PathParams, Query};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::{PageQuery, RequestUrl};
 use crate::http::refused::Refused;
-use crate::http::reply::{Admitted, Ensured, Found, List, Located, NoContent, Resource};
+use crate::http::reply::{Admitted, Ensured, Found, List, Located, NoContent, Resource, Restored};
 use crate::http::routes::{Routes, any_of, only};
-use crate::lists::{Search, Wanted};
 use crate::problems::{
     AlreadyEnrolled, AlreadyWaitlisted, CourseFull, CourseLimitReached, CourseNotFound, DropDeadlinePassed,
     EnrollmentNotFound, NothingToRestore, OverrideNeedsReason, RegistrationClosed, RegistrationNotOpen,
     RowRefused, StudentNotFound, StudentOnHold, WaitlistFull,
 };
 use crate::registrar::{
-    Admission, Caller, Course, CourseId, DropCourse, Enroll, Enrollment, Outcome, Override, OverrideReason,
-    Refusal, Restore, Right, StudentId, reason_text,
+    Admission, Caller, Course, CourseId, DropCourse, Enroll, Enrollment, Outcome, Override, Refusal, Restore,
+    Right, StudentId, reason_text,
 };
 use crate::seats::store::place;
 use crate::state::{App, AppState};
@@ -157,7 +155,7 @@ async fn drop_course(
     app: App,
     pair: PathParams<(StudentId, CourseId)>,
     Query(query): Query<DropQuery>,
-    caller: Caller,
+    Bodiless(caller): Bodiless,
 ) -> Result<NoContent, Refused<DropErrors>> {
     let (student_id, course_id) = pair.into_result()?;
     let command = DropCourse { r#override: query.override_reason, ..DropCourse::new(student_id, course_id) };
@@ -176,12 +174,12 @@ async fn restore(
     pair: PathParams<(StudentId, CourseId)>,
     _: NoQuery,
     Bodiless(caller): Bodiless,
-) -> Result<Outcome<Admitted<Enrollment, Waitlisted>>, Refused<RestoreErrors>> {
+) -> Result<Outcome<Restored<Enrollment, Waitlisted>>, Refused<RestoreErrors>> {
     let (student_id, course_id) = pair.into_result()?;
     let command = Restore { student_id, course_id };
     Ok(app.registrar.submit(command, &caller).await?.map(|admission| match admission {
-        Admission::Enrolled(enrollment) => Admitted::Created(enrollment),
-        Admission::Waitlisted(place) => Admitted::Waiting(place.into()),
+        Admission::Enrolled(enrollment) => Restored::Back(enrollment),
+        Admission::Waitlisted(place) => Restored::Place(place.into()),
     }))
 }
 
@@ -261,6 +259,14 @@ type RestoreErrors = (StudentNotFound, CourseNotFound, NothingToRestore, RowRefu
 
 impl Resource for Enrollment {}
 
+impl Resource for Waitlisted {}
+
+impl Located for Waitlisted {
+    fn location(&self) -> String {
+        format!("/api/v1/students/{}/courses/{}", self.student_id, self.course_id)
+    }
+}
+
 impl Located for Enrollment {
     fn location(&self) -> String {
         format!("/api/v1/students/{}/courses/{}", self.student_id, self.course_id)
@@ -332,69 +338,5 @@ impl Draft for NewOverride {
         let text = |value: &Value| fields::text(value, reason_text);
         let reason = fields.optional("reason", |value| fields::nullable(value, text).map(Option::flatten))?;
         Some(Self { reason: reason.flatten() })
-    }
-}
-
-/// The query of a drop.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(default)]
-struct DropQuery {
-    /// Staff drops the student after the deadline for drops, for this reason, which is kept in the log.
-    #[serde(deserialize_with = "from_text")]
-    #[param(value_type = Option<OverrideReason>, inline)]
-    override_reason: Option<Override>,
-}
-
-impl Parameters for DropQuery {
-    const KNOWN: &'static [&'static str] = &["override_reason"];
-}
-
-/// The query of a list: a page, and a time.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(default)]
-struct AsOfQuery {
-    #[serde(flatten)]
-    #[param(ignore)]
-    page: PageQuery,
-    /// The state at this time (RFC 3339), which is not in the future, including everything that happened at this time.
-    #[serde(deserialize_with = "from_text")]
-    as_of: Option<Stamp>,
-}
-
-impl Parameters for AsOfQuery {
-    const KNOWN: &'static [&'static str] = &["limit", "after", "as_of"];
-}
-
-/// The query of a roster.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(default)]
-struct RosterQuery {
-    #[serde(flatten)]
-    #[param(ignore)]
-    page: PageQuery,
-    /// The roster at this time (RFC 3339), which is not in the future, including everything that happened at this time.
-    #[serde(deserialize_with = "from_text")]
-    as_of: Option<Stamp>,
-    /// Words that a student's name, address or number must have, as in the list of students. A student with exactly this
-    /// number or id comes first.
-    #[serde(deserialize_with = "from_text")]
-    #[param(inline)]
-    q: Option<Search>,
-    /// The sort key. Names are in the order of Unicode's root collation, with numbers in the order of their values; the
-    /// student's id breaks ties.
-    #[param(inline)]
-    sort: RosterSort,
-}
-
-impl Parameters for RosterQuery {
-    const KNOWN: &'static [&'static str] = &["limit", "after", "as_of", "q", "sort"];
-}
-
-impl RosterQuery {
-    fn wanted(&self) -> Wanted<RosterSort> {
-        Wanted { search: self.q.clone(), sort: self.sort, ..Wanted::default() }
     }
 }

@@ -1,6 +1,8 @@
 //! Enrollments: which student is enrolled in which course.
 
 pub mod api;
+mod queries;
+
 pub mod store;
 
 use serde::{Deserialize, Serialize};
@@ -60,6 +62,17 @@ pub enum RosterSort {
     Enrolled,
     /// The name.
     Name,
+}
+
+impl RosterSort {
+    /// The value of the query parameter.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Enrolled => "enrolled",
+            Self::Name => "name",
+        }
+    }
 }
 
 impl SortKey for RosterSort {

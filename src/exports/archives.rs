@@ -1,5 +1,6 @@
 //! The sets of files of other systems.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::io;
 
@@ -8,7 +9,8 @@ use jiff::civil::Date;
 use super::own_ids::{OwnIds, is_made_up};
 use super::store::{ArchiveRow, Named};
 use super::stream::Sink;
-use crate::files::writing::one_roster::{FILES, given_and_family, id_about, is_id, on_one_line, school_year};
+use crate::files::one_roster_id::id_of;
+use crate::files::writing::one_roster::{FILES, given_and_family, id_about, on_one_line, school_year};
 use crate::files::writing::{Archive, Form, push_row};
 
 /// An archive of CSV files for programs, in which all rows of a file come one after the other.
@@ -151,13 +153,15 @@ impl OneRoster {
 
     /// The `sourcedId` of a student, and the number to show.
     fn student(&self, student: &Named) -> (String, String) {
-        let id = student.external_id.clone().filter(|number| is_id(number));
-        (self.ids.of_student(id, student.id), shown(student))
+        let number = self.ids.of_student(student.external_id.clone(), student.id);
+        let id = id_of(&number).map(Cow::into_owned);
+        (id.unwrap_or_else(|| self.ids.of_student(None, student.id)), shown(student))
     }
 
     fn course(&self, course: &Named) -> (String, String) {
-        let id = course.external_id.clone().filter(|code| is_id(code));
-        (self.ids.of_course(id, course.id), shown(course))
+        let code = self.ids.of_course(course.external_id.clone(), course.id);
+        let id = id_of(&code).map(Cow::into_owned);
+        (id.unwrap_or_else(|| self.ids.of_course(None, course.id)), shown(course))
     }
 
     fn add(&mut self, row: ArchiveRow) -> io::Result<()> {

@@ -1,4 +1,5 @@
 //! Reads files of people and other systems, and writes files for them.
 
+pub mod one_roster_id;
 pub mod reading;
 pub mod writing;

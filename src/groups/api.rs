@@ -6,7 +6,7 @@ use utoipa_axum::routes;
 
 use super::store;
 use crate::http::echo::excerpt;
-use crate::http::extract::{FromPath, Json, NoQuery, PathParams, Query};
+use crate::http::extract::{Bodiless, FromPath, Json, NoQuery, PathParams, Query};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::invalid::invalid;
 use crate::http::paging::{PageQuery, RequestUrl};
@@ -84,7 +84,7 @@ async fn delete(
     app: App,
     group: PathParams<GroupName>,
     _: NoQuery,
-    caller: Caller,
+    Bodiless(caller): Bodiless,
 ) -> Result<NoContent, Refused<(GroupNotFound, RowRefused)>> {
     app.registrar.submit(DeleteGroup { name: group.into_result()? }, &caller).await?;
     Ok(NoContent)
@@ -133,7 +133,7 @@ async fn leave(
     app: App,
     member: PathParams<(GroupName, StudentId)>,
     _: NoQuery,
-    caller: Caller,
+    Bodiless(caller): Bodiless,
 ) -> Result<NoContent, Refused<(GroupNotFound, StudentNotFound, NotInGroup)>> {
     let (name, student_id) = member.into_result()?;
     app.registrar.submit(LeaveGroup { name, student_id }, &caller).await?;

@@ -4,7 +4,7 @@ use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use super::store;
-use crate::http::extract::{FromPath, Json, NoQuery, PathParams, Query};
+use crate::http::extract::{Bodiless, FromPath, Json, NoQuery, PathParams, Query};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::{PageQuery, RequestUrl};
 use crate::http::problem::Problem;
@@ -13,7 +13,7 @@ use crate::http::reply::{Created, Found, List, Located, NoContent, Resource};
 use crate::http::routes::{Routes, any_of, only};
 use crate::problems::{HoldNotFound, RowRefused, StudentNotFound};
 use crate::registrar::{
-    Caller, Hold, MAX_ID, Outcome, PlaceHold, Refusal, ReleaseHold, Right, StudentId, reason_text,
+    Hold, MAX_ID, Outcome, PlaceHold, Refusal, ReleaseHold, Right, StudentId, reason_text,
 };
 use crate::state::{App, AppState};
 use crate::students::store::find as find_student;
@@ -86,7 +86,7 @@ async fn release(
     app: App,
     hold: PathParams<(StudentId, HoldId)>,
     _: NoQuery,
-    caller: Caller,
+    Bodiless(caller): Bodiless,
 ) -> Result<NoContent, Refused<(StudentNotFound, HoldNotFound, RowRefused)>> {
     let (student_id, HoldId(hold_id)) = hold.into_result()?;
     app.registrar.submit(ReleaseHold { student_id, hold_id }, &caller).await?;

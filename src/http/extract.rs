@@ -161,7 +161,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// The sender of a `POST` without a body, with its key. An empty object, or null, counts as none.
+/// The sender of a `POST` or `DELETE` without a body; of a `POST` with its key. An empty object, or null, counts as none.
 #[derive(Debug)]
 pub struct Bodiless(pub Caller);
 

@@ -9,7 +9,7 @@ use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::response::{Response, ResponseBuilder};
 use utoipa::openapi::schema::{
-    ArrayBuilder, KnownFormat, ObjectBuilder, Schema, SchemaFormat, SchemaType, Type,
+    ArrayBuilder, KnownFormat, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, SchemaType, Type,
 };
 use utoipa::openapi::{OpenApi, Ref, RefOr, Required};
 use utoipa::{IntoResponses, ToSchema};
@@ -18,7 +18,8 @@ use super::extract::MAX_OBJECTS;
 use super::problem::{KINDS, Kind, Scope};
 use super::refused::{Kinds, Refused};
 use super::reply::{
-    Admitted, Created, Current, Ensured, Found, List, ListOrStream, NoContent, Resource, StreamedArray,
+    Admitted, Created, Current, Ensured, Found, List, ListOrStream, NoContent, Resource, Restored,
+    StreamedArray,
 };
 use super::routes::Policy;
 use super::schemas::{close_bodies, inline_values, operations, unwrap_optional_bodies};
@@ -258,6 +259,21 @@ impl<T: ToSchema + Resource, W: ToSchema> IntoResponses for Admitted<T, W> {
     fn responses() -> Responses {
         let made = answer::<T>("201", "Created and saved.", &[LOCATION]);
         [made, waiting::<W>()].into()
+    }
+}
+
+impl<T: ToSchema + Resource, W: ToSchema + Resource> IntoResponses for Restored<T, W> {
+    fn responses() -> Responses {
+        let either = OneOfBuilder::new().item(schema_of::<T>()).item(schema_of::<W>()).build();
+        let schema = RefOr::T(either.into());
+        [with_schema(
+            "201",
+            "It is back, or the student is on the waitlist again, and saved.",
+            &[LOCATION],
+            schema,
+            None,
+        )]
+        .into()
     }
 }
 

@@ -63,6 +63,15 @@ pub enum Admitted<T, W> {
     Waiting(W),
 }
 
+/// 201 with `Location` and a body: of what is back, or of the place on the waitlist.
+#[derive(Debug)]
+pub enum Restored<T, W> {
+    /// It is back.
+    Back(T),
+    /// The place on the waitlist.
+    Place(W),
+}
+
 /// 201 the first time, 200 with the same body afterwards; or 202 while the student is on a waitlist.
 #[derive(Debug)]
 pub enum Ensured<T, W> {
@@ -178,6 +187,15 @@ impl<T: Located, W: Serialize> IntoResponse for Admitted<T, W> {
         match self {
             Self::Created(body) => Created(body).into_response(),
             Self::Waiting(body) => json(StatusCode::ACCEPTED, &body),
+        }
+    }
+}
+
+impl<T: Located, W: Located> IntoResponse for Restored<T, W> {
+    fn into_response(self) -> Response {
+        match self {
+            Self::Back(body) => Created(body).into_response(),
+            Self::Place(body) => Created(body).into_response(),
         }
     }
 }

@@ -7,14 +7,15 @@ use jiff::SignedDuration;
 use tokio::sync::Semaphore;
 
 use super::carry_out::{Done, RowNumbers};
+use super::contents;
 use super::error::ImportError;
 use super::plan::{self, NotMade};
 use super::resumed::Resumed;
 use super::rows::ImportRow;
 use super::settings::Settings;
-use super::staging::{self, Assignment, Claim, End, ImportStatus, Unattended};
+use super::staging::{self, Assignment, Claim, ImportStatus, Unattended};
 use super::steps::Plan;
-use super::storage::Storage;
+use super::storage::{End, Storage};
 use super::undo;
 use crate::background::WorkCount;
 use crate::count::to_i64;
@@ -114,7 +115,7 @@ impl Runner {
             Ok((steps, End::Applied(rows)))
         };
         let done = self.with_heartbeat(&assignment, &tried, work).await;
-        self.finish(&assignment, &tried, done).await;
+        self.finish(&assignment, &tried, done, &caller).await;
     }
 
     /// Carries out all rows of a plan. Returns what was done, and the rows that were not.
@@ -141,17 +142,26 @@ impl Runner {
         };
         let done = self.with_heartbeat(&assignment, &looked_at, work).await;
         let done = done.map(|remaining| (looked_at.load(Ordering::Relaxed), End::Undone(remaining)));
-        self.finish(&assignment, &looked_at, done).await;
+        self.finish(&assignment, &looked_at, done, &caller).await;
     }
 
     /// Writes down how the work has ended, after how many steps.
-    async fn finish(&self, assignment: &Assignment, tried: &AtomicUsize, end: Result<(usize, End), Refusal>) {
-        let written = match end {
-            Ok((steps, end)) => self.storage.end(assignment, &end, steps).await,
-            Err(Refusal::Unauthorized | Refusal::Forbidden) => {
-                self.storage.end(assignment, &End::Stopped, tried.load(Ordering::Relaxed)).await
+    async fn finish(
+        &self,
+        assignment: &Assignment,
+        tried: &AtomicUsize,
+        end: Result<(usize, End), Refusal>,
+        caller: &Caller,
+    ) {
+        let ended = match end {
+            Ok((steps, end)) => self.storage.end(assignment, &end, steps, caller).await,
+            Err(refusal) => Err(refusal.into()),
+        };
+        let written = match ended {
+            Err(ImportError::Refused(Refusal::Unauthorized | Refusal::Forbidden)) => {
+                self.storage.stop(assignment, tried.load(Ordering::Relaxed)).await
             }
-            Err(error) => Err(error.into()),
+            ended => ended,
         };
         if let Err(error) = written {
             tracing::warn!(%error, import = assignment.import_id, "an import cannot go on yet");
@@ -191,6 +201,7 @@ impl Runner {
                 tracing::warn!(%error, import = left.id, "cannot go on with an import that another server has left");
             }
         }
+        self.storage.write(vec![contents::remove_files_of_ended()]).await?;
         let chores = staging::delete_old(&unused, &kept, MAX_DELETED);
         while self.storage.registrar.keep_house(chores.clone()).await?.iter().any(|deleted| *deleted > 0) {}
         Ok(())
@@ -215,7 +226,7 @@ impl Runner {
             // Another version of the program does not read the files any more. What was done can be undone.
             let damaged = |_| DbError::Engine(format!("import {} has done {} steps", left.id, import.done));
             let done = usize::try_from(import.done).map_err(damaged)?;
-            return self.storage.end(&assignment, &End::Stopped, done).await;
+            return self.storage.stop(&assignment, done).await;
         }
         let made = made?;
         if left.status == ImportStatus::Staging {

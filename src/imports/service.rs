@@ -10,8 +10,9 @@ use super::carry_out::Done;
 use super::error::ImportError;
 use super::runner::{HEARTBEAT, Made, Runner};
 use super::settings::Settings;
-use super::staging::{self, Claim, End, ImportStatus, RIGHTS};
+use super::staging::{self, Claim, ImportStatus, RIGHTS};
 use super::steps::{Obstacle, Plan};
+use super::storage::End;
 use super::storage::Storage;
 use crate::background::with_span;
 use crate::background::{BackgroundTasks, WorkCount};
@@ -264,7 +265,7 @@ impl Imports {
         });
         let (done, rows) = self.0.runner.with_heartbeat(&assignment, &tried, work).await?;
         let tried = done.steps + done.changed.len();
-        self.0.runner.storage.end(&assignment, &End::Applied(rows), tried).await?;
+        self.0.runner.storage.end(&assignment, &End::Applied(rows), tried, caller).await?;
         Ok((id, done))
     }
 

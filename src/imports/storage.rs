@@ -14,18 +14,27 @@ use super::json::to_json;
 use super::resumed::InLog;
 use super::rows::ImportRow;
 use super::settings::Settings;
-use super::staging::{self, Assignment, Claim, End, Import, NewImport, NewPlan};
+use super::staging::{self, Assignment, Claim, Import, NewImport, NewPlan};
 use super::steps::Plan;
 use crate::clock::Clock;
+use crate::count::to_i64;
 use crate::db::{Db, DbError};
 use crate::files::reading::Source;
 use crate::priority::pause_if_due;
-use crate::registrar::{Caller, Chore, EventKind, Refusal, Registrar};
+use crate::registrar::{Caller, Chore, EndImport, EventKind, Refusal, Registrar};
 
 /// How much of a file is in one row of the table, in bytes.
 const FILE_PART: usize = 128 * 1024;
 /// Statements in one transaction, each with a part of a file or some hundred rows.
 const CHORES_PER_COMMIT: usize = 2;
+
+/// How the work on an import ends.
+pub(super) enum End {
+    /// It is carried out, except for these rows.
+    Applied(Vec<ImportRow>),
+    /// It is undone, except for these rows.
+    Undone(Vec<ImportRow>),
+}
 
 /// The database and the Registrar, as imports use them.
 #[derive(Debug)]
@@ -180,22 +189,37 @@ impl Storage {
         Ok(in_log)
     }
 
-    /// Writes down how the work has ended, after `done` steps.
+    /// Writes down how the import has ended, after `done` steps.
     pub(super) async fn end(
         &self,
         assignment: &Assignment,
         end: &End,
         done: usize,
+        caller: &Caller,
     ) -> Result<(), ImportError> {
-        if let Some((list, rows)) = end.rows() {
-            self.write(vec![contents::remove_rows(assignment, list)]).await?;
-            let part = |place: usize| {
-                let last = rows.len().min((place + 1) * ROWS_PER_PLACE);
-                contents::add_rows(assignment, list, place, &rows[place * ROWS_PER_PLACE..last])
-            };
-            self.write_parts(assignment, done, rows.len().div_ceil(ROWS_PER_PLACE), &part).await?;
+        let (list, rows, undoes) = match end {
+            End::Applied(rows) => (ListName::NotDone, rows, false),
+            End::Undone(rows) => (ListName::Remaining, rows, true),
+        };
+        self.write(vec![contents::remove_rows(assignment, list)]).await?;
+        let part = |place: usize| {
+            let last = rows.len().min((place + 1) * ROWS_PER_PLACE);
+            contents::add_rows(assignment, list, place, &rows[place * ROWS_PER_PLACE..last])
+        };
+        self.write_parts(assignment, done, rows.len().div_ceil(ROWS_PER_PLACE), &part).await?;
+        let Assignment { import_id, worker } = assignment.clone();
+        let end = EndImport { import_id, worker, undoes, done: to_i64(done), left: to_i64(rows.len()) };
+        self.registrar.submit(end, caller).await.map_err(|refused| refused.answer)?;
+        // If this fails, housekeeping does it.
+        if let Err(error) = self.write(vec![contents::remove_files(assignment)]).await {
+            tracing::debug!(%error, import = assignment.import_id, "the files of an import are not removed yet");
         }
-        let written = self.write(staging::finish(assignment, end, done, &self.clock.stamp())).await?;
+        Ok(())
+    }
+
+    /// Ends the work after `done` steps, since whoever had it done may not do that any more.
+    pub(super) async fn stop(&self, assignment: &Assignment, done: usize) -> Result<(), ImportError> {
+        let written = self.write(vec![staging::stop(assignment, done, &self.clock.stamp())]).await?;
         if written.last() == Some(&1) { Ok(()) } else { Err(Refusal::ImportTaken.into()) }
     }
 }

@@ -4,7 +4,7 @@ use utoipa_axum::routes;
 
 use super::{Instructor, store};
 use crate::courses::store::find as find_course;
-use crate::http::extract::{NoQuery, PathParams, Query};
+use crate::http::extract::{Bodiless, NoQuery, PathParams, Query};
 use crate::http::paging::{PageQuery, RequestUrl};
 use crate::http::refused::Refused;
 use crate::http::reply::{List, NoContent, Resource};
@@ -69,7 +69,7 @@ async fn remove(
     app: App,
     pair: PathParams<(CourseId, AccountId)>,
     _: NoQuery,
-    caller: Caller,
+    Bodiless(caller): Bodiless,
 ) -> Result<NoContent, Refused<(CourseNotFound, AccountNotFound, InstructorNotFound, RowRefused)>> {
     let (course_id, AccountId(account_id)) = pair.into_result()?;
     app.registrar.submit(RemoveInstructor { course_id, account_id }, &caller).await?;

@@ -17,12 +17,13 @@ use super::my::{self, me::Me};
 use super::openings_panel::OpeningsPanel;
 use super::pasted::LineOutcome;
 use super::records::{self, Alike, MAX_ALIKE, PageRecord, Saved, find, path};
-use super::roster::{Roster, RosterOrder};
+use super::roster::{Roster, RosterView};
 use super::seats_form::SeatsForm;
 use super::{day::Day, day::NoDay, plot::Plot};
 use crate::clock::Stamp;
 use crate::courses::store;
 use crate::db::{DbError, casefold};
+use crate::enrollments::RosterSort;
 use crate::events::store as events;
 use crate::events::{About, Filter};
 use crate::http::extract::{NoQuery, Parameters, PathParams, Query, from_text};
@@ -169,11 +170,14 @@ impl CoursePage {
         &self.live.course
     }
 
-    /// The query for the day and the order that are shown; empty for the current roster as it grew.
-    fn view_query(&self, order: &str) -> String {
-        let day = self.day.as_ref().map(|day| format!("as_of={}&until={}", day.date, day.asked));
-        let order = (order == RosterOrder::NAME).then(|| "sort=name".to_owned());
-        day.into_iter().chain(order).collect::<Vec<_>>().join("&")
+    /// The query for the day and the search that are shown, in this order.
+    fn view_query(&self, sort: RosterSort) -> String {
+        self.roster.view.sorted(sort).query(self.day.as_ref())
+    }
+
+    /// The query for what is shown.
+    fn own_query(&self) -> String {
+        self.roster.view.query(self.day.as_ref())
     }
 
     /// The start of the keys of the buttons that drop, and whether the roster gets the focus; `None` where nobody drops.
@@ -212,8 +216,10 @@ pub(crate) struct CourseQuery {
     /// The last moment of that day in the viewer's time zone, set by a script.
     #[serde(deserialize_with = "from_text")]
     until: Option<Stamp>,
+    /// Part of the name, address or number of a student on the roster.
+    q: String,
     /// The order of the roster.
-    sort: RosterOrder,
+    sort: RosterSort,
     /// Part of the name, address or number of a student to enroll.
     who: String,
     /// Show the history before this `seq`.
@@ -237,7 +243,7 @@ pub(crate) struct CourseQuery {
 
 impl Parameters for CourseQuery {
     const KNOWN: &'static [&'static str] =
-        &["as_of", "until", "sort", "who", "before", "saved", "enrolled", "waits", "dropped", "left"];
+        &["as_of", "until", "q", "sort", "who", "before", "saved", "enrolled", "waits", "dropped", "left"];
 }
 
 impl CourseQuery {
@@ -297,7 +303,8 @@ pub(super) async fn course_page(
         Ok(day) => (day, None),
         Err(why) => (None, Some((query.as_of.clone(), why))),
     };
-    let roster = Roster::load(app, id, day.as_ref(), query.sort, Limit::ROSTER).await?;
+    let view = RosterView { q: query.q.clone(), sort: query.sort };
+    let roster = Roster::load(app, id, day.as_ref(), view, Limit::ROSTER).await?;
     let waitlist = seats::waitlist_of(&app.viewer, id).read(&app.viewer, &Page::first(Limit::PAGE)).await?;
     app.discloses_waitlist(id).sent(waitlist.rows.len());
     let limits = seats.limits();

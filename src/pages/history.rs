@@ -81,6 +81,8 @@ impl HistoryEntry {
             | EventKind::CourseDeleted
             | EventKind::SeatsSet
             | EventKind::SeatsRemoved
+            | EventKind::ImportApplied
+            | EventKind::ImportUndone
             | EventKind::RulesSet
             | EventKind::GroupSet
             | EventKind::GroupDeleted
@@ -122,6 +124,8 @@ impl HistoryEntry {
             EventKind::StudentCreated
             | EventKind::StudentUpdated
             | EventKind::StudentDeleted
+            | EventKind::ImportApplied
+            | EventKind::ImportUndone
             | EventKind::RulesSet
             | EventKind::GroupSet
             | EventKind::GroupDeleted

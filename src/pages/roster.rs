@@ -6,19 +6,18 @@ use serde::Deserialize;
 
 use super::day::{Day, NoDay};
 use super::kit::filters::isolate_name;
-use super::kit::{Frame, Rendered, filters};
-use super::records::find;
+use super::kit::{Frame, Rendered, filters, parse_search};
+use super::records::{find, path};
 use crate::clock::Stamp;
-use crate::enrollments::{RosterEntry, store as enrollments};
+use crate::enrollments::{RosterEntry, RosterSort, store as enrollments};
 use crate::http::extract::{Parameters, PathParams, Query, from_text};
 use crate::http::invalid::invalid;
 use crate::http::problem::Problem;
 use crate::http::routes::{Routes, any_of};
 use crate::instructors::store as instructors;
-use crate::lists::{Limit, Page};
+use crate::lists::{Limit, Page, Wanted};
 use crate::registrar::{Course, CourseId, Right};
 use crate::state::{App, AppState};
-use crate::text::collation;
 
 /// The route of the page to print.
 pub(super) fn routes() -> Routes<AppState> {
@@ -26,27 +25,40 @@ pub(super) fn routes() -> Routes<AppState> {
     Routes::new().get("/courses/{course_id}/roster", rosters, full_roster)
 }
 
-/// The order of a roster.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum RosterOrder {
-    /// By the time of enrollment.
-    #[default]
-    Time,
-    /// From A to Z.
-    Name,
+/// What is asked of a roster.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct RosterView {
+    /// Who is searched for, as it was typed; empty for everybody.
+    pub q: String,
+    /// The order of the rows.
+    pub sort: RosterSort,
 }
 
-impl RosterOrder {
-    /// The value of the query parameter for the order by name.
-    pub(super) const NAME: &'static str = "name";
-
-    /// The value of the query parameter.
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Time => "time",
-            Self::Name => Self::NAME,
+impl RosterView {
+    /// The query of the page that shows this at the end of a day; empty for all current students in the order in which they
+    /// enrolled.
+    pub(super) fn query(&self, day: Option<&Day>) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        if let Some(day) = day {
+            query.append_pair("as_of", &day.date.to_string()).append_pair("until", &day.asked.to_string());
         }
+        if !self.q.is_empty() {
+            query.append_pair("q", &self.q);
+        }
+        if self.sort != RosterSort::default() {
+            query.append_pair("sort", self.sort.as_str());
+        }
+        query.finish()
+    }
+
+    /// The same without a search.
+    pub(super) fn everybody(&self) -> Self {
+        Self { q: String::new(), ..self.clone() }
+    }
+
+    /// The same in another order.
+    pub(super) fn sorted(&self, sort: RosterSort) -> Self {
+        Self { sort, ..self.clone() }
     }
 }
 
@@ -54,46 +66,43 @@ impl RosterOrder {
 pub(super) struct Roster {
     /// The rows, numbered from 1.
     pub rows: Vec<RosterEntry>,
-    /// How many students there are.
+    /// How many students there are, or how many a search finds.
     pub total: i64,
     /// Whether all of them are in `rows`.
     pub is_complete: bool,
-    /// The order of the rows.
-    pub order: RosterOrder,
+    /// What was asked.
+    pub view: RosterView,
     /// Whether this is the roster of a past day.
     pub is_past: bool,
 }
 
 impl Roster {
-    /// Loads the first rows in this order, now or at the end of a day.
+    /// Loads the first rows of what is asked, now or at the end of a day.
     ///
     /// # Errors
-    /// When the database cannot be read.
+    /// For a search that no name can contain, or when the database cannot be read.
     pub(super) async fn load(
         app: &App,
         id: CourseId,
         day: Option<&Day>,
-        order: RosterOrder,
+        view: RosterView,
         most: Limit,
     ) -> Result<Self, Problem> {
-        let listing = match day {
-            None => enrollments::roster_of(&app.viewer, id),
-            Some(day) => enrollments::roster_of_at(&app.viewer, id, &day.end).await?,
-        };
-        let page = Page::first(if order == RosterOrder::Name { Limit::MAX } else { most });
+        let wanted = Wanted { search: parse_search(&view.q)?, sort: view.sort, ..Wanted::default() };
+        let time = day.map(|day| &day.end);
+        let listing = enrollments::roster(&app.viewer, id, time).await?;
+        let is_by_name = view.sort == RosterSort::Name;
+        let page = Page::first(if is_by_name { Limit::MAX } else { most });
         let max_rows = Page::first(most).max_rows();
-        let mut part = listing.read(&app.viewer, &page).await?;
-        if order == RosterOrder::Name {
-            part.rows.sort_by_cached_key(|entry| {
-                let name = entry.name.as_deref().map(collation::key);
-                // Students who have been deleted come last.
-                (name.is_none(), name, entry.id)
-            });
+        let mut part = listing.read_wanted(&app.viewer, wanted, &page).await?;
+        if is_by_name {
+            // Students who have been deleted come last.
+            part.rows.sort_by_key(|entry| entry.name.is_none());
         }
         let is_complete = part.next.is_none() && part.rows.len() <= max_rows;
         part.rows.truncate(max_rows);
-        app.discloses_roster(id, day.map(|day| &day.end)).sent(part.rows.len());
-        Ok(Self { rows: part.rows, total: part.total, is_complete, order, is_past: day.is_some() })
+        app.discloses_roster(id, time).sent(part.rows.len());
+        Ok(Self { rows: part.rows, total: part.total, is_complete, view, is_past: day.is_some() })
     }
 
     /// The addresses of all rows, as an e-mail program takes them. Another program may have written some that change the
@@ -106,6 +115,16 @@ impl Roster {
         addresses.join(", ")
     }
 
+    /// Whether there is a roster to search in: somebody is on it, or a search has found nobody.
+    pub(super) fn is_searchable(&self) -> bool {
+        !self.rows.is_empty() || self.is_searched()
+    }
+
+    /// Whether these are only the students whom a search finds.
+    pub(super) fn is_searched(&self) -> bool {
+        !self.view.q.trim().is_empty()
+    }
+
     /// Whether the student of a past roster has been deleted since. The log keeps their number and no name.
     pub(super) fn is_deleted(&self, entry: &RosterEntry) -> bool {
         self.is_past && entry.name.is_none() && entry.email.is_none() && entry.number.is_none()
@@ -116,6 +135,8 @@ impl Roster {
 #[template(path = "roster.html")]
 struct RosterPage {
     frame: Frame,
+    /// Its own address.
+    path: String,
     course: Course,
     day: Option<Day>,
     roster: Roster,
@@ -134,11 +155,13 @@ struct RosterQuery {
     /// The last moment of that day in the viewer's time zone, set by a script.
     #[serde(deserialize_with = "from_text")]
     until: Option<Stamp>,
-    sort: RosterOrder,
+    /// Part of the name, address or number of a student on the roster.
+    q: String,
+    sort: RosterSort,
 }
 
 impl Parameters for RosterQuery {
-    const KNOWN: &'static [&'static str] = &["as_of", "until", "sort"];
+    const KNOWN: &'static [&'static str] = &["as_of", "until", "q", "sort"];
 }
 
 async fn full_roster(
@@ -154,16 +177,17 @@ async fn full_roster(
         };
         invalid(vec![serde_json::json!({"parameter": "as_of", "detail": detail})])
     })?;
-    let roster = Roster::load(&app, id, day.as_ref(), query.sort, Limit::MAX).await?;
+    let view = RosterView { q: query.q, sort: query.sort };
+    let roster = Roster::load(&app, id, day.as_ref(), view, Limit::MAX).await?;
     if roster.rows.is_empty() {
         instructors::ensure_sees_roster(&app.viewer, id).await?;
     }
-    let sort = if query.sort == RosterOrder::Name { "time" } else { "name" };
-    let day_query = day.as_ref().map(|day| format!("as_of={}&until={}&", day.date, day.asked));
+    let other = if query.sort == RosterSort::Name { RosterSort::Enrolled } else { RosterSort::Name };
     Ok(Rendered(RosterPage {
         frame: Frame::new(&app, "courses"),
+        path: format!("{}/roster", path::<Course>(id)),
         course: find::<Course>(&app, id).await?,
-        other_order: format!("{}sort={sort}", day_query.unwrap_or_default()),
+        other_order: roster.view.sorted(other).query(day.as_ref()),
         day,
         roster,
         now: app.clock.stamp(),

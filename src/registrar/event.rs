@@ -110,6 +110,19 @@ pub enum Change {
         /// The `seq` of the last entry.
         last_seq: i64,
     },
+    /// An import is carried out or undone.
+    EndImport {
+        /// The import.
+        import_id: i64,
+        /// When it ended.
+        at: Stamp,
+        /// Whether it was undone.
+        is_undone: bool,
+        /// How many steps were tried.
+        done: i64,
+        /// How many rows were not carried out, or could not be undone.
+        left: i64,
+    },
     /// The course has got its limits from a change of many courses, or has them back because that was undone.
     LogSeatChange {
         /// The change.

@@ -324,7 +324,7 @@ impl Facts {
                 self.sessions.retain(|_, owner| owner != account_id);
                 self.links.retain(|_, link| link.account_id != *account_id);
             }
-            Change::LogImport { .. } | Change::LogSeatChange { .. } => {}
+            Change::LogImport { .. } | Change::EndImport { .. } | Change::LogSeatChange { .. } => {}
         }
     }
 

@@ -59,6 +59,10 @@ kinds! {
     WaitlistRestored = "waitlist.restored",
     /// A student got a seat from a waitlist.
     WaitlistPromoted = "waitlist.promoted",
+    /// An import was carried out.
+    ImportApplied = "import.applied",
+    /// An import was undone.
+    ImportUndone = "import.undone",
     /// The rules of the whole school were set.
     RulesSet = "rules.set",
     /// A group was added, or its limit was changed.

@@ -261,6 +261,8 @@ fn change_of_seats(kind: EventKind, from_waitlist: bool) -> Option<(i64, i64)> {
         | EventKind::CourseDeleted
         | EventKind::SeatsSet
         | EventKind::SeatsRemoved
+        | EventKind::ImportApplied
+        | EventKind::ImportUndone
         | EventKind::RulesSet
         | EventKind::GroupSet
         | EventKind::GroupDeleted

@@ -13,7 +13,7 @@ use crate::exports::api::list_or_csv;
 use crate::exports::tables::WAITLIST;
 use crate::http::download::{ListFormat, ListOrCsv};
 use crate::http::echo::excerpt;
-use crate::http::extract::{Json, NoQuery, PathParams, Query};
+use crate::http::extract::{Bodiless, Json, NoQuery, PathParams, Query};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::{PageQuery, RequestUrl};
 use crate::http::refused::Refused;
@@ -23,8 +23,8 @@ use crate::instructors::store::ensure_sees_roster;
 use crate::problems::{CourseNotFound, GroupNotFound, RowRefused};
 use crate::registrar::Right;
 use crate::registrar::{
-    Caller, ChangeSeats, CourseId, GroupName, GroupOpenings, Limits, LimitsChange, MAX_GROUP_OPENINGS,
-    MAX_SEATS, Refusal, RemoveSeats, Seats, SetSeats, group_openings_schema,
+    ChangeSeats, CourseId, GroupName, GroupOpenings, Limits, LimitsChange, MAX_GROUP_OPENINGS, MAX_SEATS,
+    Refusal, RemoveSeats, Seats, SetSeats, group_openings_schema,
 };
 use crate::state::{App, AppState};
 
@@ -90,7 +90,7 @@ async fn remove(
     app: App,
     course: PathParams<CourseId>,
     _: NoQuery,
-    caller: Caller,
+    Bodiless(caller): Bodiless,
 ) -> Result<NoContent, Refused<(CourseNotFound, RowRefused)>> {
     app.registrar.submit(RemoveSeats { course_id: course.into_result()? }, &caller).await?;
     Ok(NoContent)

@@ -8,7 +8,9 @@ use super::store::{self, StudentSort};
 use crate::exports::api::students_or_csv;
 use crate::http::conditional::{IfMatch, IfNoneMatch};
 use crate::http::download::{ListFormat, ListOrCsv};
-use crate::http::extract::{Json, NoQuery, Parameters, PathParams, Query, bool_from_text, from_text};
+use crate::http::extract::{
+    Bodiless, Json, NoQuery, Parameters, PathParams, Query, bool_from_text, from_text,
+};
 use crate::http::paging::{PageQuery, RequestUrl};
 use crate::http::records::{NewRecord, RecordChange};
 use crate::http::refused::Refused;
@@ -18,7 +20,7 @@ use crate::lists::{Direction, Rolled as _, Search, Wanted};
 use crate::problems::{HasEnrollments, NumberTaken, ReadOnlyField, RowRefused, Stale, StudentNotFound};
 use crate::registrar::Right;
 use crate::registrar::{
-    Caller, CreateStudent, DeleteStudent, Outcome, Refusal, Student, StudentId, UpdateStudent, Version,
+    CreateStudent, DeleteStudent, Outcome, Refusal, Student, StudentId, UpdateStudent, Version,
 };
 use crate::state::{App, AppState};
 
@@ -102,7 +104,7 @@ async fn delete(
     id: PathParams<StudentId>,
     expected: IfMatch,
     Query(query): Query<StudentDeletion>,
-    caller: Caller,
+    Bodiless(caller): Bodiless,
 ) -> Result<NoContent, Refused<(StudentNotFound, HasEnrollments, RowRefused, Stale)>> {
     let command = DeleteStudent {
         id: id.into_result()?,

@@ -114,6 +114,10 @@ async fn after_the_deadline_only_staff_drops_a_student_and_says_why() {
     let blank = format!("{url}?override_reason=+");
     school.delete(&blank).with_token(&registrar).await.is_refused(400, "invalid-request");
 
+    // A body would not be read: better refused than passed over.
+    let in_a_body = school.delete(&plain).json(&json!({"override": {"reason": "medical withdrawal"}}));
+    in_a_body.with_token(&registrar).await.is_refused(400, "invalid-request");
+
     school.delete(&with_reason).with_token(&registrar).await.is(204);
     let log =
         school.get("/api/v1/events?type=enrollment.dropped").with_token(&registrar).await.is_ok().json();

@@ -91,6 +91,38 @@ async fn a_roster_is_sorted_copied_and_printed_with_room_for_signatures() {
 }
 
 #[tokio::test]
+async fn a_roster_is_searched_as_people_type() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    for student in school.students(["Zoë Núñez", "Ana Nunez", "Ben Smith"]).await {
+        student.enrolls_in(&algebra).await.is_created();
+    }
+    let rows = "[aria-label='Students on the roster'] tbody";
+    for path in [format!("/courses/{}", algebra.id), format!("/courses/{}/roster", algebra.id)] {
+        for page in [Browser::open(&school).await, Browser::phone(&school).await] {
+            page.goto(&format!("{path}?sort=name")).await;
+            // While somebody types, with a script.
+            page.type_into("#q", "nunez,").await;
+            page.waits_for_path(&format!("{path}?q=nunez%2C&sort=name")).await;
+            let found = page.text(rows).await;
+            let (ana, zoe) = (found.find("Ana"), found.find("Zoë"));
+            assert!(ana < zoe && ana.is_some() && !found.contains("Ben"), "{found}");
+            // As a link, and as a form without a script.
+            page.goto(&format!("{path}?q=zoe")).await;
+            page.waits_for_text("1 student found for “zoe”").await;
+            page.goto(&format!("{path}?q=nobody")).await;
+            page.waits_for_text("0 students found for “nobody”").await;
+            page.goto(&format!("{path}?q=")).await;
+            assert!(page.text(rows).await.contains("Ben"));
+            page.has_no_complaints().await;
+        }
+    }
+    let today = format!("/courses/{}/roster?as_of=2026-09-01&q=smith", algebra.id);
+    let past = school.get(&today).await.is_ok();
+    assert!(past.text().contains("Ben Smith") && !past.text().contains("Ana Nunez"));
+}
+
+#[tokio::test]
 async fn times_of_the_history_stand_beside_their_text_and_bars_on_their_line() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;

@@ -7,7 +7,7 @@ use utoipa_axum::routes;
 use super::super::api::{Name, ONLY_STUDENTS, name, role};
 use super::super::secret::Secret;
 use super::super::{SET_PASSWORD, store};
-use crate::http::extract::{Json, NoQuery, PathParams, Query};
+use crate::http::extract::{Bodiless, Json, NoQuery, PathParams, Query};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::{PageQuery, RequestUrl};
 use crate::http::refused::Refused;
@@ -17,7 +17,7 @@ use crate::problems::{
     AccountNotFound, AddressTaken, FirstNotAdmin, LastAdmin, RoleConflict, StudentNotFound,
 };
 use crate::registrar::{
-    Account, AccountId, Caller, ChangeAccount, CreateAccount, Outcome, Refusal, Right, Role, StudentId,
+    Account, AccountId, ChangeAccount, CreateAccount, Outcome, Refusal, Right, Role, StudentId,
     UnlinkAccount, email_address,
 };
 use crate::state::{App, AppState};
@@ -97,7 +97,7 @@ async fn unlink_account(
     app: App,
     id: PathParams<AccountId>,
     _: NoQuery,
-    caller: Caller,
+    Bodiless(caller): Bodiless,
 ) -> Result<NoContent, Refused<(AccountNotFound, LastAdmin)>> {
     let AccountId(id) = id.into_result()?;
     app.registrar.submit(UnlinkAccount { id }, &caller).await?;

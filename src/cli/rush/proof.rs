@@ -117,6 +117,8 @@ impl CourseState {
                     | EventKind::CourseDeleted
                     | EventKind::SeatsSet
                     | EventKind::SeatsRemoved
+                    | EventKind::ImportApplied
+                    | EventKind::ImportUndone
                     | EventKind::RulesSet
                     | EventKind::GroupSet
                     | EventKind::GroupDeleted

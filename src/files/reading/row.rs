@@ -1,5 +1,7 @@
 //! The cells of one row, by what they mean.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 
 use super::ids::damage;
@@ -11,6 +13,7 @@ use super::report::Format;
 use super::rows::{Origin, Standing, StudentKey};
 use super::times::timestamp;
 use super::words;
+use crate::files::one_roster_id;
 use crate::files::writing::TRIGGERS;
 use crate::text::{MAX_GROUPS_OF_STUDENT, email_address, group_text, record_text, split_names};
 
@@ -75,7 +78,9 @@ impl<'a> Row<'a> {
         if let Some(damage) = damage(text, self.record.kind(place)) {
             return Err(fault(Reason::Damaged(damage, self.quoted(text))));
         }
-        let id = accepted(text, "id-not-valid", "The id", record_text).map_err(fault)?;
+        let is_encoded = self.layout.format == Format::OneRoster;
+        let text = if is_encoded { one_roster_id::text_of(text) } else { Cow::Borrowed(text) };
+        let id = accepted(&text, "id-not-valid", "The id", record_text).map_err(fault)?;
         Ok(Some(id))
     }
 

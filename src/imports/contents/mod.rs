@@ -3,5 +3,6 @@
 mod store;
 
 pub(super) use self::store::{
-    ListName, ROWS_PER_PLACE, add_file, add_rows, files, read_rows, remove_files, remove_rows,
+    ListName, ROWS_PER_PLACE, add_file, add_rows, files, read_rows, remove_files, remove_files_of_ended,
+    remove_rows,
 };

@@ -102,6 +102,13 @@ pub(in crate::imports) fn remove_files(assignment: &Assignment) -> Chore {
     }
 }
 
+/// Removes the files of imports that are at their end.
+pub(in crate::imports) fn remove_files_of_ended() -> Chore {
+    let sql = "delete from matricula_import_files where import_id in \
+               (select id from matricula_imports where status in ('applied', 'undone'))";
+    Chore { sql, args: Vec::new() }
+}
+
 /// Rows of a list, from a place to another; none of no import.
 pub(in crate::imports) async fn read_rows(
     db: &Db,

@@ -8,7 +8,7 @@ mod store;
 pub use self::import::{Assignment, Import, ImportStatus, RIGHTS};
 pub use self::row_list::{WhichRows, read as read_rows};
 pub(super) use self::store::{
-    Claim, End, NewImport, NewPlan, Unattended, claim, delete_old, find_any, finish, id_of_request,
-    id_of_worker, set_plan, touch, unattended,
+    Claim, NewImport, NewPlan, Unattended, claim, delete_old, find_any, id_of_request, id_of_worker,
+    set_plan, stop, touch, unattended,
 };
 pub use self::store::{find, list};

@@ -6,9 +6,7 @@ use super::import::{Assignment, Import, ImportStatus, RIGHTS};
 use crate::clock::Stamp;
 use crate::count::to_i64;
 use crate::db::{Db, DbError, Reach, Row};
-use crate::imports::contents::{ListName, remove_files};
 use crate::imports::json::from_json;
-use crate::imports::rows::ImportRow;
 use crate::imports::summary::Summary;
 use crate::lists::{Cursor, ListRow, Listing};
 use crate::registrar::{Caller, Chore};
@@ -131,53 +129,21 @@ pub(in crate::imports) fn touch(assignment: &Assignment, done: usize, now: &Stam
     }
 }
 
-/// How the work on an import ends.
-pub(in crate::imports) enum End {
-    /// It is carried out, except for these rows.
-    Applied(Vec<ImportRow>),
-    /// It is undone, except for these rows.
-    Undone(Vec<ImportRow>),
-    /// Whoever had it carried out or undone may not do that any more.
-    Stopped,
-}
-
-impl End {
-    /// The rows that are written down before the end, and their list.
-    pub(in crate::imports) fn rows(&self) -> Option<(ListName, &[ImportRow])> {
-        match self {
-            Self::Applied(rows) => Some((ListName::NotDone, rows)),
-            Self::Undone(rows) => Some((ListName::Remaining, rows)),
-            Self::Stopped => None,
-        }
+/// Ends the work, after `done` steps, without an end of the import. What was carried out completely before it was to be
+/// undone still is.
+pub(in crate::imports) fn stop(assignment: &Assignment, done: usize, now: &Stamp) -> Chore {
+    Chore {
+        sql: "update matricula_imports set \
+              done = case when status = 'undoing' and applied_at is not null then total else $1 end, \
+              status = case when status = 'undoing' and applied_at is not null then 'applied' else 'stopped' end, \
+              touched_at = $2 where id = $3 and worker = $4",
+        args: vec![
+            to_i64(done).into(),
+            now.into(),
+            assignment.import_id.into(),
+            (&*assignment.worker).into(),
+        ],
     }
-}
-
-/// Ends the work, after `done` steps, once its rows are written down. The last of the statements changes the import, if it is
-/// still this worker's.
-pub(in crate::imports) fn finish(assignment: &Assignment, end: &End, done: usize, now: &Stamp) -> Vec<Chore> {
-    let (id, worker) = (assignment.import_id.into(), (&*assignment.worker).into());
-    let (rows, sql) = match end {
-        End::Applied(not_done) => (
-            not_done,
-            "update matricula_imports set status = 'applied', done = $1, applied_at = $2, touched_at = $2, not_done = $3 \
-             where id = $4 and worker = $5",
-        ),
-        End::Undone(remaining) => (
-            remaining,
-            "update matricula_imports set status = 'undone', done = $1, undone_at = $2, touched_at = $2, remaining = $3 \
-             where id = $4 and worker = $5",
-        ),
-        // What was carried out completely before it was to be undone still is.
-        End::Stopped => {
-            let sql = "update matricula_imports set \
-                       done = case when status = 'undoing' and applied_at is not null then total else $1 end, \
-                       status = case when status = 'undoing' and applied_at is not null then 'applied' else 'stopped' end, \
-                       touched_at = $2 where id = $3 and worker = $4";
-            return vec![Chore { sql, args: vec![to_i64(done).into(), now.into(), id, worker] }];
-        }
-    };
-    let args = vec![to_i64(done).into(), now.into(), to_i64(rows.len()).into(), id, worker];
-    vec![remove_files(assignment), Chore { sql, args }]
 }
 
 /// An import that no server works on, although it is not at an end.

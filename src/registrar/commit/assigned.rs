@@ -73,6 +73,7 @@ impl Assigned {
                 self.course_id(&mut row.course_id);
             }
             Change::LogImport { .. }
+            | Change::EndImport { .. }
             | Change::LogSeatChange { .. }
             | Change::SetRules(_)
             | Change::SetGroup(_)

@@ -39,6 +39,8 @@ pub(super) struct Effects<'a> {
     imported: Vec<(i64, i64, i64)>,
     /// Courses with limits from a change of many courses: what became of them, how many students moved up, the change.
     seat_changes: Vec<(&'static str, i64, i64, CourseId)>,
+    pub(super) applied_imports: Vec<Vec<Arg>>,
+    pub(super) undone_imports: Vec<Vec<Arg>>,
     pub(super) access: AccessEffects<'a>,
     pub(super) standing: StandingEffects<'a>,
 }
@@ -114,6 +116,10 @@ impl<'a> Effects<'a> {
             Change::DeleteWaitlistEntry(waiting) => self.take_off_waitlist(waiting),
             Change::LogImport { import_id, first_seq, last_seq } => {
                 self.imported.push((*import_id, *first_seq, *last_seq));
+            }
+            Change::EndImport { import_id, at, is_undone, done, left } => {
+                let ended = vec![(*done).into(), at.into(), (*left).into(), (*import_id).into()];
+                if *is_undone { &mut self.undone_imports } else { &mut self.applied_imports }.push(ended);
             }
             Change::LogSeatChange { change_id, course_id, is_undone, moved_up } => {
                 let status = if *is_undone { "undone" } else { "done" };

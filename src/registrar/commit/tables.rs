@@ -100,6 +100,16 @@ pub(super) async fn write_log_and_rows(
             Write::Insert(&INTO_STUDENT_COURSES, effects.enrolled()),
             Write::Insert(&INTO_IMPORTED, effects.imported()),
             Write::Change(
+                "update matricula_imports set status = 'applied', done = $1, applied_at = $2, touched_at = $2, not_done = $3 \
+                 where id = $4",
+                effects.applied_imports.clone(),
+            ),
+            Write::Change(
+                "update matricula_imports set status = 'undone', done = $1, undone_at = $2, touched_at = $2, remaining = $3 \
+                 where id = $4",
+                effects.undone_imports.clone(),
+            ),
+            Write::Change(
                 "update matricula_seat_change_courses set status = $1, moved_up = moved_up + $2 \
                  where change_id = $3 and course_id = $4",
                 effects.seat_changes(),

@@ -109,6 +109,8 @@ async fn a_oneroster_archive_comes_back() {
         ("=HYPERLINK(\"http://x\") Evil", Some("02E800")),
         ("Two  blanks", None),
         ("Madona", Some("a/b@c.d_e-f")),
+        ("Ñuño", Some("Nº 7")),
+        ("Eve", Some("@Nº@207")),
         ("Ana de la Cruz", None),
     ] {
         students.push(add_student(&school, name, number).await);
@@ -116,10 +118,12 @@ async fn a_oneroster_archive_comes_back() {
     let courses = [
         add_course(&school, "Logic, \"101\"", Some("MATH-101")).await,
         add_course(&school, "Drawing", None).await,
+        add_course(&school, "Compilers", Some("CS 101")).await,
+        add_course(&school, "Computers", Some("@CS@20101")).await,
     ];
     school.delete(&format!("/api/v1/courses/{gone}")).await.is(204);
     for (place, student) in students.iter().enumerate() {
-        enroll(&school, *student, courses[place % 2]).await;
+        enroll(&school, *student, courses[place % courses.len()]).await;
     }
     let archive = exported(school.database(), &["oneroster"]);
     let other = School::open().await;
@@ -127,6 +131,8 @@ async fn a_oneroster_archive_comes_back() {
     let again = exported(other.database(), &["oneroster"]);
     assert_eq!(unzipped(&again), unzipped(&archive));
     assert!(again == archive, "the bytes of the archive too");
+    let course = other.get("/api/v1/courses?code=CS%20101").await.is_ok().json();
+    assert_eq!(course[0]["name"], "Compilers");
 }
 
 #[tokio::test]

@@ -27,9 +27,11 @@ async fn a_plan_changes_nothing_and_is_carried_out_and_undone_as_it_says() {
     assert_eq!((&applied["done"], &applied["not_done"]), (&json!(5), &json!(0)));
     assert_eq!(school.all("/api/v1/students").await.len(), 2);
     let events = school.all("/api/v1/events").await;
-    assert_eq!(events.len(), 5);
+    assert_eq!(events.len(), 6);
+    let end = json!({"import": import["id"], "done": 5, "not_done": 0});
+    assert_eq!((&events[5]["type"], &events[5]["data"]), (&json!("import.applied"), &end));
     let rows = school.rows_of(&import, "new").await;
-    for event in &events {
+    for event in &events[..5] {
         assert_eq!(event["data"]["import"], import["id"], "{event:#}");
         let row = rows.iter().find(|row| row["row"] == event["data"]["row"]).unwrap();
         let record = event["type"].as_str().unwrap().split('.').next().unwrap();
@@ -37,7 +39,7 @@ async fn a_plan_changes_nothing_and_is_carried_out_and_undone_as_it_says() {
     }
     // Once more is the same answer, and nothing happens.
     assert_eq!(school.carries_out(&import).await, applied);
-    assert_eq!(school.all("/api/v1/events").await.len(), 5);
+    assert_eq!(school.all("/api/v1/events").await, events);
 
     let undone = school.takes_back(&import).await;
     assert_eq!(undone["remaining"], 0, "{undone:#}");
@@ -45,8 +47,9 @@ async fn a_plan_changes_nothing_and_is_carried_out_and_undone_as_it_says() {
         assert_eq!(school.all(path).await, Vec::<Value>::new());
     }
     let events = school.all("/api/v1/events").await;
-    assert_eq!(events.len(), 10);
-    assert!(events[5..].iter().all(|event| event["data"]["undone_import"] == import["id"]));
+    assert_eq!(events.len(), 12);
+    assert_eq!((&events[11]["type"], &events[11]["data"]["remaining"]), (&json!("import.undone"), &json!(0)));
+    assert!(events[6..].iter().all(|event| event["data"]["undone_import"] == import["id"]));
     assert_eq!(school.takes_back(&import).await, undone);
     let again = school.ask("POST", &format!("/api/v1/imports/{}/apply", import["id"])).await;
     again.is_refused(409, "import-state");

@@ -49,7 +49,7 @@ const LAYERS: &[Layer] = &[
     ),
     layer(
         "api",
-        &["*/api.rs"],
+        &["*/api.rs", "*/queries.rs"],
         "state exports imports files subjects access viewer problems http lists registrar ground",
     ),
     layer("gate", &["access/gate.rs"], "state access http registrar db ground"),

@@ -17,6 +17,7 @@ mod sample;
 mod serve;
 mod stop;
 mod token;
+mod waiting;
 
 use std::io;
 

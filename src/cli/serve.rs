@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use super::waiting::when_available;
 use crate::access::proxy::TrustedProxy;
 use crate::access::sign_on::Providers;
 use crate::access::sign_on::settings::SignOnSettings;
@@ -44,6 +45,10 @@ fn ways(args: &ServeArgs) -> anyhow::Result<Ways> {
     let providers = Providers::new(providers.unwrap_or_default())?;
     let proxy = TrustedProxy::new(args.trust_user_header.clone(), args.trusted_proxy.clone())?;
     Ok(Ways { providers, proxy })
+}
+
+fn has_ways(ways: &Ways) -> bool {
+    !ways.providers.is_empty() || ways.proxy.is_some()
 }
 
 /// The files of the server's own certificate, if there is one.
@@ -86,15 +91,17 @@ async fn serve_school(
     log: &LogOutput,
 ) -> anyhow::Result<()> {
     let database = &args.database.database;
-    let ways = ways(&args)?;
+    let has_ways = has_ways(&ways(&args)?);
     let metrics = Metrics::with_log_dropped(log.dropped());
     let tls = tls(&args, &metrics)?;
     let front = Front { public_url: args.public_url.clone(), tls: tls.is_some() };
     check_front(&front)?;
     // Somebody else decides who comes here, so it is no trial on one's own machine.
-    let has_ways = !ways.providers.is_empty() || ways.proxy.is_some();
     let is_open = !addresses.iter().all(is_loopback)
-        && access::is_open(database).await.with_context(|| format!("cannot read {database}"))?;
+        && when_available(database, async || {
+            access::is_open(database).await.with_context(|| format!("cannot read {database}"))
+        })
+        .await?;
     let is_open = is_open && !has_ways;
     check_exposure(addresses, args.allow_unauthenticated || !is_open, args.public_url.as_ref())?;
     let server = bind(&args, addresses).await?.with_tls(tls);
@@ -110,12 +117,16 @@ async fn serve_school(
         loopback,
         public_url: args.public_url.clone(),
         tls: front.tls,
-        cors_origins: args.cors_origin,
+        cors_origins: args.cors_origin.clone(),
         ..RequestLimits::default()
     };
     let options = MigrateOptions { new_school: args.new_school, ..MigrateOptions::default() };
     let scheme = if front.tls { "https" } else { "http" };
-    let school = School::open_with(database, clock, front, metrics, &options, ways).await?;
+    let school = when_available(database, async || {
+        let (clock, front, metrics) = (clock.clone(), front.clone(), metrics.clone());
+        School::open_with(database, clock, front, metrics, &options, ways(&args)?).await
+    })
+    .await?;
     if has_ways || (!loopback && !args.allow_unauthenticated) {
         school.app.access.stay_closed();
     }

@@ -114,4 +114,5 @@ mod triggers_of_other_programs;
 mod unlinking;
 mod unread_output;
 mod upgrades;
+mod waiting_at_the_start;
 mod writing;

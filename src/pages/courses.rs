@@ -170,11 +170,6 @@ impl CoursePage {
         &self.live.course
     }
 
-    /// The query for the day and the search that are shown, in this order.
-    fn view_query(&self, sort: RosterSort) -> String {
-        self.roster.view.sorted(sort).query(self.day.as_ref())
-    }
-
     /// The query for what is shown.
     fn own_query(&self) -> String {
         self.roster.view.query(self.day.as_ref())

@@ -56,9 +56,12 @@ impl RosterView {
         Self { q: String::new(), ..self.clone() }
     }
 
-    /// The same in another order.
-    pub(super) fn sorted(&self, sort: RosterSort) -> Self {
-        Self { sort, ..self.clone() }
+    /// The orders: the query, the name, and whether it is the present one.
+    pub(super) fn orders(&self, day: Option<&Day>) -> [(String, &'static str, bool); 2] {
+        [(RosterSort::Enrolled, "By time"), (RosterSort::Name, "A–Z")].map(|(sort, name)| {
+            let sorted = Self { sort, ..self.clone() };
+            (sorted.query(day), name, sort == self.sort)
+        })
     }
 }
 
@@ -142,8 +145,6 @@ struct RosterPage {
     roster: Roster,
     /// When the page was made, for the paper.
     now: Stamp,
-    /// The query for the same roster in the other order.
-    other_order: String,
 }
 
 /// The query parameters of the page to print.
@@ -182,12 +183,10 @@ async fn full_roster(
     if roster.rows.is_empty() {
         instructors::ensure_sees_roster(&app.viewer, id).await?;
     }
-    let other = if query.sort == RosterSort::Name { RosterSort::Enrolled } else { RosterSort::Name };
     Ok(Rendered(RosterPage {
         frame: Frame::new(&app, "courses"),
         path: format!("{}/roster", path::<Course>(id)),
         course: find::<Course>(&app, id).await?,
-        other_order: roster.view.sorted(other).query(day.as_ref()),
         day,
         roster,
         now: app.clock.stamp(),

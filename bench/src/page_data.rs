@@ -12,7 +12,7 @@ use crate::pages::{PageSettings, exchange};
 pub(crate) const GROUP: &str = "Seniors";
 /// The header in which a proxy names people by their e-mail addresses.
 pub(crate) const USER: &str = "X-Remote-User";
-/// The student who is signed in: in the group, and with a hold for a moment.
+/// The student who is signed in: in the group, and with a hold.
 const STUDENT: u32 = 1;
 /// Imports and changes of seats in their lists, accounts, and tokens.
 const LISTED: usize = 40;
@@ -41,7 +41,7 @@ pub(crate) struct Shown {
 
 impl Shown {
     pub(crate) async fn make(address: SocketAddr, settings: &PageSettings) -> Result<Self> {
-        let api = Api(address);
+        let api = Api { address, authorization: String::new() };
         let (import, change) = (make_imports(&api).await?, make_changes(&api).await?);
         let group = format!("/api/v1/groups/{GROUP}");
         api.send("PUT", &group, &json!({"course_limit": null})).await?;
@@ -70,7 +70,7 @@ impl Shown {
             let last = events.as_array().and_then(|events| events.last());
             last.and_then(|event| event["seq"].as_i64()).with_context(|| format!("no {kind}"))
         };
-        let (enrolled, dropped) = (event("student.enrolled").await?, event("student.dropped").await?);
+        let (enrolled, dropped) = (event("enrollment.created").await?, event("enrollment.dropped").await?);
         let student = api.send("GET", &student, &Value::Null).await?;
         Ok(Self {
             students: settings.students,
@@ -112,11 +112,53 @@ async fn make_changes(api: &Api) -> Result<i64> {
     id(&change)
 }
 
-/// Adds accounts and tokens, which ends the open mode; returns the line of the header that names the admin.
+/// Adds tokens and accounts, which ends the open mode; returns the line of the header that names an admin.
 pub(crate) async fn make_accounts(address: SocketAddr) -> Result<String> {
-    let mut api = Api(address);
-    for number in 1..LISTED {
-        api.send("POST", "/api/v1/accounts", &Value::Null).await?;
+    let mut api = Api { address, authorization: String::new() };
+    for number in 1..=LISTED {
+        let token = json!({"name": format!("Program {number}"), "role": "admin"});
+        let made = api.send("POST", "/api/v1/tokens", &token).await?;
+        let secret = made["token"].as_str().context("no token")?;
+        api.authorization = format!("Authorization: Bearer {secret}\r\n");
+        let person = format!("admin{number}@example.org");
+        let account = json!({"name": format!("Admin {number}"), "address": person, "role": "admin"});
+        api.send("POST", "/api/v1/accounts", &account).await?;
     }
-    Ok(user("admin@example.org"))
+    Ok(user("admin1@example.org"))
+}
+
+fn user(address: &str) -> String {
+    format!("{USER}: {address}\r\n")
+}
+
+fn id(record: &Value) -> Result<i64> {
+    record["id"].as_i64().context("no id")
+}
+
+fn ids(list: &Value) -> Vec<i64> {
+    list.as_array().into_iter().flatten().filter_map(|record| record["id"].as_i64()).collect()
+}
+
+/// The API of the service.
+struct Api {
+    address: SocketAddr,
+    /// The line of the header, if there is one.
+    authorization: String,
+}
+
+impl Api {
+    async fn send(&self, method: &str, path: &str, body: &Value) -> Result<Value> {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        self.send_text(method, path, "application/json", &body).await
+    }
+
+    /// The body of the answer; null if it has none.
+    async fn send_text(&self, method: &str, path: &str, content: &str, body: &str) -> Result<Value> {
+        let content = if body.is_empty() { String::new() } else { format!("Content-Type: {content}\r\n") };
+        let request = format!("{method} {path} HTTP/1.1\r\n{}{content}", self.authorization);
+        let response = String::from_utf8(exchange(self.address, &request, body).await?)?;
+        ensure!(response.starts_with("HTTP/1.1 2"), "{method} {path}: {response}");
+        let (_, body) = response.split_once("\r\n\r\n").context("no body")?;
+        Ok(if body.is_empty() { Value::Null } else { serde_json::from_str(body)? })
+    }
 }

@@ -32,7 +32,7 @@ impl PageSettings {
             (_, true) => (10_000, 200, 100),
             _ => (100_000, 2_000, 300),
         };
-        Self { students, courses, requests, is_wanted: !(args.is_partial() || args.import) }
+        Self { students, courses, requests, is_wanted: !(args.is_partial() || args.import || args.search) }
     }
 }
 
@@ -130,7 +130,7 @@ pub(crate) async fn measure(bench: &mut Bench) -> Result<()> {
             continue;
         }
         let settings = bench.settings.pages;
-        let database = bench.data.make_sample(engine, settings.students, shown.courses).await?;
+        let database = bench.data.make_sample(engine, settings.students, settings.courses).await?;
         let service = Service::start(&serve(&bench.places.matricula, &database))?;
         let shown = Shown::make(service.address, &settings).await?;
         let mut measured = Vec::new();

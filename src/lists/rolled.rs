@@ -82,7 +82,7 @@ impl Texts {
         let map = |row: &Row<'_>| {
             Ok(Self { id: row.int(0)?, texts: [row.opt_text(1)?, row.opt_text(2)?, row.opt_text(3)?] })
         };
-        db.stream(sql, Vec::new(), map).await
+        db.stream_for_program(sql, Vec::new(), map).await
     }
 }
 

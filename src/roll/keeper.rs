@@ -46,14 +46,14 @@ impl<R: Rolled> Roll<R> {
 async fn keep<R: Rolled>(shared: Weak<Shared<R>>) {
     let Some(wanted) = shared.upgrade().map(|shared| Arc::clone(&shared.wanted)) else { return };
     wanted.notified().await;
+    let mut was_read = true;
     while let Some(shared) = shared.upgrade() {
-        let pause = match Roll(shared).tend().await {
-            Ok(()) => INTERVAL,
-            Err(error) => {
-                tracing::warn!(%error, list = R::LIST, "a list for searches could not be read; trying again");
-                RETRY_DELAY
-            }
-        };
+        let tended = Roll(shared).tend().await;
+        if let Err(error) = &tended && was_read {
+            tracing::warn!(%error, list = R::LIST, "a list for searches could not be read; trying again");
+        }
+        was_read = tended.is_ok();
+        let pause = if was_read { INTERVAL } else { RETRY_DELAY };
         #[expect(clippy::let_underscore_must_use, reason = "either is a reason to look")]
         let _ = tokio::time::timeout(pause, wanted.notified()).await;
     }

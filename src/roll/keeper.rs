@@ -49,7 +49,9 @@ async fn keep<R: Rolled>(shared: Weak<Shared<R>>) {
     let mut was_read = true;
     while let Some(shared) = shared.upgrade() {
         let tended = Roll(shared).tend().await;
-        if let Err(error) = &tended && was_read {
+        if let Err(error) = &tended
+            && was_read
+        {
             tracing::warn!(%error, list = R::LIST, "a list for searches could not be read; trying again");
         }
         was_read = tended.is_ok();

@@ -117,14 +117,19 @@ impl Index {
     /// The records in whose texts something occurs, faster than by looking at one after the other.
     fn having(&self, wanted: &memmem::Finder<'_>) -> impl Iterator<Item = usize> {
         let text = self.folded.as_bytes();
-        let (mut next, mut begin) = (0, 0);
+        let (mut next, mut begin, mut from_end) = (0, 0, usize::MAX);
         std::iter::from_fn(move || {
-            let at = begin + wanted.find(&text[begin..])?;
-            next += self.ends[next..].iter().take_while(|end| **end as usize <= at).count();
-            let one = next;
-            begin = self.ends[one] as usize;
+            let end = *self.ends.get(next)? as usize;
+            // The addresses of a school end alike, so that often the next record has it in the same place.
+            let guess = end.checked_sub(from_end).filter(|at| *at >= begin);
+            if !guess.is_some_and(|at| text[at..end].starts_with(wanted.needle())) {
+                let at = begin + wanted.find(&text[begin..])?;
+                next += self.ends[next..].iter().take_while(|end| **end as usize <= at).count();
+                from_end = self.ends[next] as usize - at;
+            }
+            begin = self.ends[next] as usize;
             next += 1;
-            Some(one)
+            Some(next - 1)
         })
     }
 }

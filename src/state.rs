@@ -95,6 +95,12 @@ impl AppState {
         Self { db, services: Arc::new(services) }
     }
 
+    /// Begins to read what searches need, for a school that is served.
+    pub fn prepare_searches(&self) {
+        self.students.prepare();
+        self.courses.prepare();
+    }
+
     /// The fields of students and courses that cannot be written.
     #[must_use]
     pub fn unwritable_fields(&self) -> UnwritableFields {

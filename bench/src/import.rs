@@ -61,7 +61,11 @@ impl Import {
         } else {
             (Rows { students: 100_000, courses: 2_000, enrollments: 500_000 }, 10_000)
         };
-        Self { rows, school: School { students }, is_wanted: !(args.is_partial() || args.pages) }
+        Self {
+            rows,
+            school: School { students },
+            is_wanted: !(args.is_partial() || args.pages || args.search),
+        }
     }
 }
 

@@ -14,11 +14,13 @@ mod hello;
 mod import;
 mod journal;
 mod machine;
+mod page_data;
 mod pages;
 mod plot;
 mod process;
 mod raw;
 mod report;
+mod search;
 mod targets;
 mod turns;
 mod work;
@@ -59,6 +61,9 @@ struct Args {
     /// Only the pages
     #[arg(long, conflicts_with_all = ["only", "work", "import"])]
     pages: bool,
+    /// Only the searches
+    #[arg(long, conflicts_with_all = ["only", "work", "import", "pages"])]
+    search: bool,
     /// Another build of matricula to compare with
     #[arg(long)]
     against: Option<PathBuf>,
@@ -80,7 +85,12 @@ impl Args {
     /// Whether this run measures everything that `bench/RESULTS.md` reports, with the default settings.
     fn is_full_run(&self) -> bool {
         let is_changed = self.rounds.is_some() || self.seconds.is_some() || self.against.is_some();
-        !(is_changed || self.is_partial() || self.import || self.pages || self.quick || self.rehearsal)
+        !(is_changed || self.is_partial() || self.is_single_part() || self.quick || self.rehearsal)
+    }
+
+    /// Whether only one of the parts is measured that follow the contenders.
+    fn is_single_part(&self) -> bool {
+        self.import || self.pages || self.search
     }
 
     /// Whether only some of the contenders or some of the work are measured.
@@ -133,6 +143,7 @@ pub(crate) struct Settings {
     day: day::Day,
     import: import::Import,
     pages: pages::PageSettings,
+    search: search::SearchSettings,
 }
 
 impl Settings {
@@ -147,14 +158,15 @@ impl Settings {
         Self {
             school: School { students },
             // A partial run also skips growth, registration day and pages.
-            sizes: if args.is_partial() || args.import || args.pages { Vec::new() } else { sizes },
+            sizes: if args.is_partial() || args.is_single_part() { Vec::new() } else { sizes },
             rounds: args.rounds.unwrap_or(rounds),
             span,
             span_at_rate: if args.is_full_run() { span * 3 } else { span },
-            loads: if args.import || args.pages { Vec::new() } else { turns::loads(&args.work) },
+            loads: if args.is_single_part() { Vec::new() } else { turns::loads(&args.work) },
             day: day::Day::from_args(args),
             import: import::Import::from_args(args),
             pages: pages::PageSettings::from_args(args),
+            search: search::SearchSettings::from_args(args),
         }
     }
 }
@@ -210,13 +222,15 @@ async fn run(args: &Args) -> Result<()> {
             + growth::measurements(&bench)
             + day::measurements(&bench)
             + import::measurements(&bench)
-            + pages::measurements(&bench),
+            + pages::measurements(&bench)
+            + search::measurements(&bench),
     );
     turns::measure(&mut bench).await?;
     growth::measure(&mut bench).await?;
     day::measure(&mut bench).await?;
     import::measure(&mut bench).await?;
     pages::measure(&mut bench).await?;
+    search::measure(&mut bench).await?;
     // Only a full run replaces the committed results.
     let results = if args.is_full_run() { absolute(Path::new("bench"))? } else { folder };
     report::write(&bench, &results)?;

@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use crate::client::percentile;
 use crate::data::{ENGINES, Engine, serve};
 use crate::journal::Measured;
+use crate::page_data::{GROUP, Shown, USER, make_accounts};
 use crate::process::Service;
 use crate::{Args, Bench};
 
@@ -31,59 +32,71 @@ impl PageSettings {
             (_, true) => (10_000, 200, 100),
             _ => (100_000, 2_000, 300),
         };
-        Self { students, courses, requests, is_wanted: !(args.is_partial() || args.import) }
+        Self { students, courses, requests, is_wanted: !(args.is_partial() || args.import || args.search) }
     }
 }
 
 /// The name of a page, and a function that returns the path of a random one.
-type Page = (&'static str, fn(&PageSettings, &mut Rng) -> String);
+type Page = (&'static str, fn(&Shown, &mut Rng) -> String);
 
 /// What the staff sees.
-const OF_STAFF: [Page; 18] = [
+const OF_STAFF: [Page; 25] = [
     ("courses", |_, _| "/courses".to_owned()),
     ("courses by name", |_, _| "/courses?sort=name".to_owned()),
     ("courses, a word searched for", |_, _| "/courses?q=logic".to_owned()),
-    ("a course", |settings, rng| format!("/courses/{}", rng.u32(1..=settings.courses))),
-    ("a course, its roster of a day", |settings, rng| {
-        format!("/courses/{}?as_of={}", rng.u32(1..=settings.courses), today())
+    ("a course", |shown, rng| format!("/courses/{}", rng.u32(1..=shown.courses))),
+    ("a course, its roster of a day", |shown, rng| {
+        format!("/courses/{}?as_of={}", rng.u32(1..=shown.courses), today())
     }),
-    ("a whole roster", |settings, rng| format!("/courses/{}/roster", rng.u32(1..=settings.courses))),
+    ("a whole roster", |shown, rng| format!("/courses/{}/roster", rng.u32(1..=shown.courses))),
     ("students", |_, _| "/students".to_owned()),
     ("students by name", |_, _| "/students?sort=name".to_owned()),
     ("students, a frequent name searched for", |_, _| "/students?q=tanaka".to_owned()),
     ("students, one searched for", |_, rng| format!("/students?q={}@example", rng.u32(10_000..100_000))),
-    ("a student", |settings, rng| format!("/students/{}", rng.u32(1..=settings.students))),
-    ("a student, a course searched for", |settings, rng| {
-        format!("/students/{}?q=logic", rng.u32(1..=settings.students))
+    ("a student", |shown, rng| format!("/students/{}", rng.u32(1..=shown.students))),
+    ("a student, a course searched for", |shown, rng| {
+        format!("/students/{}?q=logic", rng.u32(1..=shown.students))
     }),
     ("registration", |_, _| "/registration".to_owned()),
-    ("a form", |settings, rng| format!("/students/{}/edit", rng.u32(1..=settings.students))),
-    ("deleting", |settings, rng| format!("/courses/{}/delete", rng.u32(1..=settings.courses))),
+    ("registration, on a wall", |_, _| "/registration?wall=true".to_owned()),
+    ("a form", |shown, rng| format!("/students/{}/edit", rng.u32(1..=shown.students))),
+    ("deleting", |shown, rng| format!("/courses/{}/delete", rng.u32(1..=shown.courses))),
     ("groups", |_, _| "/groups".to_owned()),
     ("a group", |_, _| format!("/groups/of/{GROUP}")),
     ("finding, three letters of a name", |_, _| "/find?q=tan".to_owned()),
+    ("imports", |_, _| "/imports".to_owned()),
+    ("an import", |shown, _| format!("/imports/{}?show=new", shown.import)),
+    ("an import, its refused rows", |shown, _| format!("/imports/{}?show=refused", shown.import)),
+    ("changes of seats", |_, _| "/seat-changes".to_owned()),
+    ("a new change of seats", |_, _| "/seat-changes/new".to_owned()),
+    ("a change of the seats of all courses", |shown, _| format!("/seat-changes/{}", shown.change)),
+];
+
+/// What an admin sees.
+const OF_ADMIN: [Page; 3] = [
+    ("accounts", |_, _| "/accounts".to_owned()),
+    ("tokens", |_, _| "/tokens".to_owned()),
+    ("my account", |_, _| "/account".to_owned()),
 ];
 
 /// What a student sees.
-const OF_STUDENT: [Page; 6] = [
+const OF_STUDENT: [Page; 11] = [
     ("my courses", |_, _| "/my".to_owned()),
     ("courses for a student", |_, _| "/courses".to_owned()),
     ("courses for a student, with free seats", |_, _| "/courses?open=true&free=true".to_owned()),
     ("courses for a student, a word searched for", |_, _| "/courses?q=logic".to_owned()),
-    ("a course for a student", |settings, rng| format!("/courses/{}", rng.u32(1..=settings.courses))),
+    ("a course for a student", |shown, rng| format!("/courses/{}", rng.u32(1..=shown.courses))),
+    ("dropping, for a student", |shown, _| format!("/my/courses/{}/drop", shown.held)),
+    ("leaving a waitlist, for a student", |shown, _| format!("/my/courses/{}/drop", shown.waited_for)),
+    ("swapping, for a student", |shown, _| format!("/my/courses/{}/swap", shown.other)),
+    ("a confirmation of a seat", |shown, _| format!("/my/confirmations/{}", shown.enrolled)),
+    ("a confirmation of a drop", |shown, _| format!("/my/confirmations/{}", shown.dropped)),
     ("my record", |_, _| "/my/record".to_owned()),
 ];
 
 fn pages() -> impl Iterator<Item = Page> {
-    OF_STAFF.into_iter().chain(OF_STUDENT)
+    OF_STAFF.into_iter().chain(OF_ADMIN).chain(OF_STUDENT)
 }
-
-/// A group with a fiftieth of the students.
-const GROUP: &str = "Seniors";
-/// The header in which a proxy names the student, who signs in by e-mail address.
-const USER: &str = "X-Remote-User";
-/// The student who is signed in: in the group, and with a hold.
-const STUDENT: u32 = 1;
 
 /// The date in UTC: pages refuse days that have not come yet.
 fn today() -> String {
@@ -119,19 +132,23 @@ pub(crate) async fn measure(bench: &mut Bench) -> Result<()> {
         let settings = bench.settings.pages;
         let database = bench.data.make_sample(engine, settings.students, settings.courses).await?;
         let service = Service::start(&serve(&bench.places.matricula, &database))?;
-        let student = make_group(service.address, &settings).await?;
+        let shown = Shown::make(service.address, &settings).await?;
         let mut measured = Vec::new();
         for (page, path) in OF_STAFF {
-            measured.push((page, measure_page(&service, &settings, path, "").await?));
+            measured.push((page, measure_page(&service, &settings, &shown, path, "").await?));
         }
-        // A school without tokens and accounts lets in nobody from a proxy.
-        send(service.address, "POST", "/api/v1/tokens", r#"{"name":"benchmark","role":"admin"}"#).await?;
+        let admin = make_accounts(service.address).await?;
         service.stop()?;
         let mut behind_proxy = serve(&bench.places.matricula, &database);
         behind_proxy.args(["--trust-user-header", USER, "--trusted-proxy", "127.0.0.1"]);
         let service = Service::start(&behind_proxy)?;
+        // It has read everything that searches need.
+        get(service.address, "/find?q=tan", "identity", &admin).await?;
+        for (page, path) in OF_ADMIN {
+            measured.push((page, measure_page(&service, &settings, &shown, path, &admin).await?));
+        }
         for (page, path) in OF_STUDENT {
-            measured.push((page, measure_page(&service, &settings, path, &student).await?));
+            measured.push((page, measure_page(&service, &settings, &shown, path, &shown.student).await?));
         }
         service.stop()?;
         for (page, (time, weight)) in measured {
@@ -142,34 +159,20 @@ pub(crate) async fn measure(bench: &mut Bench) -> Result<()> {
     Ok(())
 }
 
-/// Adds the group and the hold; returns the line of the header that names the student.
-async fn make_group(address: SocketAddr, settings: &PageSettings) -> Result<String> {
-    let group = format!("/api/v1/groups/{GROUP}");
-    send(address, "PUT", &group, r#"{"course_limit":null}"#).await?;
-    for student in (STUDENT..=settings.students).step_by(50) {
-        send(address, "PUT", &format!("{group}/students/{student}"), "").await?;
-    }
-    let student = format!("/api/v1/students/{STUDENT}");
-    send(address, "POST", &format!("{student}/holds"), r#"{"reason":"Library fees"}"#).await?;
-    let answer = send(address, "GET", &student, "").await?;
-    let (_, body) = answer.split_once("\r\n\r\n").context("no body")?;
-    let student: serde_json::Value = serde_json::from_str(body)?;
-    Ok(format!("{USER}: {}\r\n", student["email"].as_str().context("no address")?))
-}
-
 /// The median response time for a single client in milliseconds, and the weight of the heaviest page in kB.
 async fn measure_page(
     service: &Service,
     settings: &PageSettings,
-    path: fn(&PageSettings, &mut Rng) -> String,
+    shown: &Shown,
+    path: fn(&Shown, &mut Rng) -> String,
     user: &str,
 ) -> Result<(f64, f64)> {
     let mut rng = Rng::with_seed(1);
     let (mut times, mut heaviest) = (Vec::new(), 0);
     // The first request warms up. It is not compressed, so that the names of the assets can be read.
-    let first = get(service.address, &path(settings, &mut rng), "identity", user).await?;
+    let first = get(service.address, &path(shown, &mut rng), "identity", user).await?;
     for _ in 0..settings.requests {
-        let path = path(settings, &mut rng);
+        let path = path(shown, &mut rng);
         let sent = Instant::now();
         let response = get(service.address, &path, "gzip", user).await?;
         times.push(sent.elapsed());
@@ -192,17 +195,8 @@ async fn get(address: SocketAddr, path: &str, encoding: &str, user: &str) -> Res
     Ok(response)
 }
 
-/// Sends a request to the API.
-async fn send(address: SocketAddr, method: &str, path: &str, body: &str) -> Result<String> {
-    let content = if body.is_empty() { "" } else { "Content-Type: application/json\r\n" };
-    let request = format!("{method} {path} HTTP/1.1\r\n{content}");
-    let response = String::from_utf8(exchange(address, &request, body).await?)?;
-    ensure!(response.starts_with("HTTP/1.1 2"), "{method} {path}: {response}");
-    Ok(response)
-}
-
 /// Sends the request line and these headers on a new connection; returns all bytes of the response as they were sent.
-async fn exchange(address: SocketAddr, head: &str, body: &str) -> Result<Vec<u8>> {
+pub(crate) async fn exchange(address: SocketAddr, head: &str, body: &str) -> Result<Vec<u8>> {
     let mut stream = TcpStream::connect(address).await?;
     let length = body.len();
     let request =

@@ -13,7 +13,7 @@ use crate::journal::Journal;
 use crate::targets::{self, Bound};
 use crate::turns::{CONNECTIONS, RATES};
 use crate::work::{KINDS, Kind};
-use crate::{Bench, day, growth, import, machine, pages, plot, turns};
+use crate::{Bench, day, growth, import, machine, pages, plot, search, turns};
 
 /// Writes the report and its plot into a folder.
 pub(crate) fn write(bench: &Bench, folder: &Path) -> Result<()> {
@@ -28,6 +28,9 @@ pub(crate) fn write(bench: &Bench, folder: &Path) -> Result<()> {
     }
     if bench.settings.pages.is_wanted {
         page_table(bench, &mut text)?;
+    }
+    if bench.settings.search.is_wanted {
+        search_table(bench, &mut text)?;
     }
     if bench.settings.import.is_wanted {
         import_table(bench, &mut text)?;
@@ -194,6 +197,37 @@ fn page_table(bench: &Bench, text: &mut String) -> Result<()> {
             ENGINES.iter().filter_map(|engine| bench.journal.value(&pages::weight_name(*engine, page)));
         let heaviest = cell(heaviest.max_by(f64::total_cmp), weight);
         writeln!(text, "| {page} | {} | {heaviest} |", times.join(" | "))?;
+    }
+    Ok(writeln!(text)?)
+}
+
+fn search_table(bench: &Bench, text: &mut String) -> Result<()> {
+    let value = |name: String| bench.journal.value(&name);
+    let cell = |value: Option<f64>| value.map_or_else(|| "–".to_owned(), short);
+    writeln!(
+        text,
+        "## Search\n\n\
+         {} students. Response times for a single client: the median and the 99th percentile. The goal is {} ms.\n\n\
+         | | SQLite, API, ms | SQLite, page, ms | PostgreSQL, API, ms | PostgreSQL, page, ms |\n|---|---|---|---|---|",
+        bench.settings.search.school.students,
+        search::GOAL
+    )?;
+    for kind in search::kinds() {
+        write!(text, "| {kind} |")?;
+        for engine in ENGINES {
+            for (place, ..) in search::PLACES {
+                let times = search::PERCENTILES
+                    .map(|(percentile, _)| value(search::time_name(engine, kind, place, percentile)));
+                let is_slow = times[0].is_some_and(|median| median > search::GOAL);
+                let times = times.map(cell).join(" / ");
+                write!(text, " {} |", if is_slow { format!("**{times}**") } else { times })?;
+            }
+        }
+        writeln!(text)?;
+    }
+    for (what, unit) in [(search::READY, "ms"), (search::MEMORY, "MiB")] {
+        let [sqlite, postgres] = ENGINES.map(|engine| cell(value(search::name(engine, what))));
+        writeln!(text, "| {what}, {unit} | {sqlite} | | {postgres} | |")?;
     }
     Ok(writeln!(text)?)
 }

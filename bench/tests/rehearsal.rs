@@ -27,6 +27,8 @@ fn everything_is_measured_and_reported_and_not_measured_again() {
         "| matricula on PostgreSQL |",
         "| SQLite | 400 |",
         "| an idle listener, KiB |",
+        "| two single letters |",
+        "| an import, its refused rows |",
         "| clients next to an import: 99th percentile, ms |",
     ] {
         let line = results.lines().find(|line| line.starts_with(part)).unwrap_or_else(|| panic!("no {part}"));

@@ -133,6 +133,7 @@ async fn serve_school(
     warn_about_standbys(&school.db).await;
     school.app.imports.start();
     school.app.seat_changes.start();
+    school.app.prepare_searches();
     let router = router::router(school.app.clone(), &limits);
     // Before the line is printed: a program that reads it may send the signal at once.
     let signals = Signals::handle()?;

@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use crate::db::{Db, DbError, Reach, Row};
+use crate::db::{Db, DbError, Reach, Row, Rows};
 use crate::lists::{Direction, ListRow, ListedTable, Listing, RecordList, Rolled, SortKey, Texts, Wanted};
-use crate::registrar::{Course, CourseId, EventKind, SeatCount, StudentId};
+use crate::registrar::{Course, CourseId, SeatCount};
 use crate::viewer::Viewer;
 
 /// The sort key of the list.
@@ -63,11 +63,6 @@ impl Rolled for Course {
 
     type Sort = CourseSort;
 
-    fn changed_by(kind: EventKind, _: Option<StudentId>, course: Option<CourseId>) -> Option<i64> {
-        use EventKind::{CourseCreated, CourseDeleted, CourseUpdated};
-        course.filter(|_| matches!(kind, CourseCreated | CourseUpdated | CourseDeleted)).map(i64::from)
-    }
-
     /// Everybody who may list courses sees all of them.
     fn sees_all(_: &Viewer) -> bool {
         true
@@ -81,11 +76,16 @@ impl Rolled for Course {
         LIST.with_texts(db, wanted).await
     }
 
-    async fn all(db: &Db) -> Result<(i64, Vec<Texts>), DbError> {
+    async fn all(db: &Db) -> Result<Rows<Texts>, DbError> {
         let sql = "select cast(c.id as bigint), cast(c.name as text), cast(c.level as text), \
-                   cast(cc.code as text), h.last_seq from log_head h left join courses c on 1 = 1 \
-                   left join matricula_course_codes cc on cc.course_id = c.id where h.id = 1";
+                   cast(cc.code as text) from courses c left join matricula_course_codes cc on cc.course_id = c.id";
         Texts::all(db, sql).await
+    }
+
+    async fn changed_since(db: &Db, seq: i64, max: i64) -> Result<Vec<(i64, i64)>, DbError> {
+        let sql = "select seq, course_id from events \
+                   where type in ('course.created', 'course.updated', 'course.deleted') and seq > $1 limit $2";
+        db.read(Reach::Page, sql, [seq.into(), max.into()], |row| Ok((row.int(0)?, row.int(1)?))).await
     }
 
     async fn newer_than(db: &Db, id: i64, max: i64) -> Result<Vec<Self>, DbError> {

@@ -56,7 +56,7 @@ pub use self::write_health::WriteHealth;
 use self::writer::EngineTx;
 pub use self::writer::{Tx, Writer};
 use crate::clock::Stamp;
-use crate::shares::Client;
+use crate::shares::{Client, QuotaGuard};
 
 /// The reading side of a database. Cheap to clone; reads never wait for writes.
 #[derive(Clone, Debug)]
@@ -255,6 +255,29 @@ impl Db {
         map: Map<T>,
     ) -> Result<Rows<T>, DbError> {
         let place = self.turns.stream(self.client)?;
+        self.stream_at(Some(place), sql, args, map).await
+    }
+
+    /// [`Db::stream`] for the program itself, whatever clients are reading.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    pub async fn stream_for_program<T: Send + 'static>(
+        &self,
+        sql: &'static str,
+        args: Vec<Arg>,
+        map: Map<T>,
+    ) -> Result<Rows<T>, DbError> {
+        self.stream_at(None, sql, args, map).await
+    }
+
+    async fn stream_at<T: Send + 'static>(
+        &self,
+        place: Option<QuotaGuard>,
+        sql: &'static str,
+        args: Vec<Arg>,
+        map: Map<T>,
+    ) -> Result<Rows<T>, DbError> {
         Ok(match &self.readers {
             Readers::Sqlite(readers) => Box::pin(readers.stream(sql, args, map, place)?),
             Readers::Postgres(readers) => Box::pin(readers.stream(sql, args, map, place).await?),

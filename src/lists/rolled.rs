@@ -3,8 +3,7 @@
 use std::fmt::Debug;
 
 use super::{Direction, Listing, Searchable, SortKey, Wanted};
-use crate::db::{Db, DbError, Reach};
-use crate::registrar::{CourseId, EventKind, StudentId, no_log_head};
+use crate::db::{Db, DbError, Row, Rows};
 use crate::viewer::Viewer;
 
 /// A kind of record that has a roll.
@@ -14,9 +13,6 @@ pub trait Rolled: Searchable + Debug + Send + Sync + 'static {
 
     /// How the list can be sorted.
     type Sort: SortKey + Default + PartialEq + Send + Sync;
-
-    /// The id of the record that an event has added, changed or removed.
-    fn changed_by(kind: EventKind, student: Option<StudentId>, course: Option<CourseId>) -> Option<i64>;
 
     /// Whether the viewer sees all records.
     fn sees_all(viewer: &Viewer) -> bool;
@@ -34,11 +30,22 @@ pub trait Rolled: Searchable + Debug + Send + Sync + 'static {
     where
         Self: Sized;
 
-    /// The texts of all records, and the `seq` of the last event, both from one consistent snapshot.
+    /// The texts of all records, from one consistent snapshot, in any order.
     ///
     /// # Errors
     /// When the database cannot be read.
-    fn all(db: &Db) -> impl Future<Output = Result<(i64, Vec<Texts>), DbError>> + Send;
+    fn all(db: &Db) -> impl Future<Output = Result<Rows<Texts>, DbError>> + Send;
+
+    /// Up to `max` events after the event `seq` that have added, changed or removed a record: the `seq` of each, and the id
+    /// of its record, in any order.
+    ///
+    /// # Errors
+    /// When the database cannot be read.
+    fn changed_since(
+        db: &Db,
+        seq: i64,
+        max: i64,
+    ) -> impl Future<Output = Result<Vec<(i64, i64)>, DbError>> + Send;
 
     /// The first `max` records with larger ids.
     ///
@@ -67,19 +74,15 @@ pub struct Texts {
 }
 
 impl Texts {
-    /// Reads the texts of all records, and the `seq` of the last event. The statement has a row for each record: its id,
-    /// its texts and the `seq`; without records, one whose id is null.
+    /// Reads the texts of all records. The statement has a row for each record: its id and its texts.
     ///
     /// # Errors
     /// When the database cannot be read.
-    pub async fn all(db: &Db, sql: &'static str) -> Result<(i64, Vec<Self>), DbError> {
-        let rows = db.read(Reach::Scan, sql, [], |row| {
-            let texts = [row.opt_text(1)?, row.opt_text(2)?, row.opt_text(3)?];
-            Ok((row.int(4)?, row.opt_int(0)?.map(|id| Self { id, texts })))
-        });
-        let rows = rows.await?;
-        let seq = rows.first().map(|(seq, _)| *seq).ok_or_else(no_log_head)?;
-        Ok((seq, rows.into_iter().filter_map(|(_, record)| record).collect()))
+    pub async fn all(db: &Db, sql: &'static str) -> Result<Rows<Self>, DbError> {
+        let map = |row: &Row<'_>| {
+            Ok(Self { id: row.int(0)?, texts: [row.opt_text(1)?, row.opt_text(2)?, row.opt_text(3)?] })
+        };
+        db.stream_for_program(sql, Vec::new(), map).await
     }
 }
 

@@ -22,6 +22,8 @@ pub(super) struct Index {
     written: String,
     /// Where the two written texts of each record end.
     written_ends: Vec<[u32; 2]>,
+    /// The letters of each record: see [`letters`].
+    pub(super) letters: Vec<u64>,
     pub(super) ids: Vec<i64>,
     /// Whether the record is still there.
     pub(super) alive: Vec<bool>,
@@ -36,17 +38,52 @@ pub(super) struct Index {
 const SORTS: [Option<usize>; 3] = [None, Some(0), Some(1)];
 
 impl Index {
+    /// The text by which pages sort what a search finds.
+    pub(super) const BY_NAME: usize = 0;
+
+    #[cfg(test)]
     pub(super) fn new(records: &[Texts]) -> Result<Self, DbError> {
         let mut index = Self::default();
         for record in records {
-            index.append(record)?;
+            index.push(record)?;
         }
-        index.folded.shrink_to_fit();
-        index.written.shrink_to_fit();
-        index.by_id = (0..).take(index.ids.len()).collect();
-        let ids = &index.ids;
-        index.by_id.sort_unstable_by_key(|number| ids[*number as usize]);
+        index.finish();
         Ok(index)
+    }
+
+    /// Appends a record to an index that is being made, in any order; [`Index::finish`] ends it.
+    pub(super) fn push(&mut self, record: &impl Searchable) -> Result<(), DbError> {
+        self.append(record).map(|_| ())
+    }
+
+    /// Ends what [`Index::push`] began.
+    pub(super) fn finish(&mut self) {
+        self.folded.shrink_to_fit();
+        self.written.shrink_to_fit();
+        self.middles.shrink_to_fit();
+        self.ends.shrink_to_fit();
+        self.written_ends.shrink_to_fit();
+        self.letters.shrink_to_fit();
+        self.ids.shrink_to_fit();
+        self.alive.shrink_to_fit();
+        self.by_id = (0..).take(self.ids.len()).collect();
+        let ids = &self.ids;
+        self.by_id.sort_unstable_by_key(|number| ids[*number as usize]);
+    }
+
+    /// The number of existing records.
+    pub(super) fn len(&self) -> usize {
+        self.by_id.len()
+    }
+
+    /// Whether a list in the order of this text is ready.
+    pub(super) fn is_sorted(&self, text: usize) -> bool {
+        self.by_text[text].get().is_some()
+    }
+
+    /// Whether much of it is about records that are gone.
+    pub(super) fn is_worn(&self) -> bool {
+        self.ids.len() - self.len() > 1_000 + self.ids.len() / 4
     }
 
     /// All existing records in the order of a text.
@@ -74,6 +111,7 @@ impl Index {
     fn append(&mut self, record: &impl Searchable) -> Result<u32, DbError> {
         let number = to_u32(self.ids.len())?;
         let (mut middles, mut written_ends) = ([0; 2], [0; 2]);
+        let begin = self.folded.len();
         for (place, text) in record.texts().into_iter().enumerate() {
             let text = text.unwrap_or_default();
             let folded = folded(text);
@@ -88,6 +126,7 @@ impl Index {
             self.folded.push(SEPARATOR);
         }
         self.ends.push(to_u32(self.folded.len())?);
+        self.letters.push(letters(&self.folded[begin..]));
         self.middles.push(middles);
         self.written_ends.push(written_ends);
         self.ids.push(record.id());
@@ -95,35 +134,45 @@ impl Index {
         Ok(number)
     }
 
-    /// Adds a record that is not in the index.
-    pub(super) fn add(&mut self, record: &impl Searchable) -> Result<(), DbError> {
-        let number = self.append(record)?;
-        self.update_orders(number, |order, at| order.insert(at, number));
+    /// Removes the records with these ids, as far as they are in the index, and adds these records; a record that has
+    /// changed is in both.
+    pub(super) fn update(&mut self, ids: &[i64], records: &[impl Searchable]) -> Result<(), DbError> {
+        let mut removed: Vec<_> = ids.iter().filter_map(|id| self.find(*id)).collect();
+        removed.sort_unstable();
+        removed.dedup();
+        let added = records.iter().map(|record| self.append(record)).collect::<Result<Vec<_>, _>>()?;
+        let orders = SORTS.map(|sort| {
+            let is_there = sort.is_none_or(|text| self.is_sorted(text));
+            is_there.then(|| self.updated_order(sort, &removed, &added))
+        });
+        let [by_id, by_name, by_second] = orders;
+        self.by_id = by_id.unwrap_or_default();
+        self.by_text = [by_name, by_second].map(|order| order.map_or_else(OnceLock::new, OnceLock::from));
+        for number in removed {
+            self.alive[number as usize] = false;
+        }
         Ok(())
     }
 
-    /// Removes a record; does nothing if it is not in the index.
-    pub(super) fn remove(&mut self, id: i64) {
-        let Some(number) = self.find(id) else { return };
-        self.update_orders(number, |order, at| {
-            order.remove(at);
-        });
-        self.alive[number as usize] = false;
-    }
-
-    /// Calls `update` with each order and the place of a record in it.
-    fn update_orders(&mut self, number: u32, update: impl Fn(&mut Vec<u32>, usize)) {
-        let places = SORTS.map(|sort| {
-            let is_there = sort.is_none_or(|text| self.by_text[text].get().is_some());
-            is_there.then(|| self.place_of(sort, number))
-        });
-        let [by_name, by_second] = &mut self.by_text;
-        let orders = [Some(&mut self.by_id), by_name.get_mut(), by_second.get_mut()];
-        for (order, place) in orders.into_iter().zip(places) {
-            if let (Some(order), Some(place)) = (order, place) {
-                update(order, place);
-            }
+    /// An order without some of its records and with some others. What is between them is copied as it is.
+    fn updated_order(&self, sort: Option<usize>, removed: &[u32], added: &[u32]) -> Vec<u32> {
+        let mut added = added.to_vec();
+        added
+            .sort_unstable_by(|one, other| self.rank(sort, *one).compare_ascending(&self.rank(sort, *other)));
+        let added = added.into_iter().map(|number| (self.place_of(sort, number), Some(number)));
+        let removed = removed.iter().map(|number| (self.place_of(sort, *number), None));
+        let mut edits: Vec<_> = added.chain(removed).collect();
+        // What is added at a place comes before what is removed there; the sort keeps the order of what is added.
+        edits.sort_by_key(|(place, number)| (*place, number.is_none()));
+        let order = self.order(sort);
+        let (mut updated, mut copied) = (Vec::with_capacity(order.len() + edits.len()), 0);
+        for (place, number) in edits {
+            updated.extend_from_slice(&order[copied..place]);
+            copied = if number.is_none() { place + 1 } else { place };
+            updated.extend(number);
         }
+        updated.extend_from_slice(&order[copied..]);
+        updated
     }
 
     pub(super) fn find(&self, id: i64) -> Option<u32> {
@@ -186,34 +235,31 @@ impl Index {
         one.checked_sub(1).map_or(0, |before| self.ends[before] as usize)
     }
 
-    /// The ids of records that are not as in `records`, which are all of them; `None` if there are more than `max`, or if
-    /// much of the index is about records that are gone.
-    pub(super) fn differences(&self, records: &[Texts], max: usize) -> Option<Vec<i64>> {
-        let mut is_there = vec![false; self.ids.len()];
-        let mut different = Vec::new();
-        for record in records {
-            let number = self.find(record.id);
-            if let Some(number) = number {
-                is_there[number as usize] = true;
-            }
-            if !number.is_some_and(|number| self.is_same(number, record)) {
-                different.push(record.id);
-            }
-            if different.len() > max {
-                return None;
-            }
-        }
-        let gone = self.order(None).iter().filter(|number| !is_there[**number as usize]);
-        different.extend(gone.map(|number| self.ids[*number as usize]).take(max + 1));
-        let garbage = self.ids.len() - self.order(None).len();
-        (different.len() <= max && garbage <= max + self.ids.len() / 4).then_some(different)
-    }
-
-    fn is_same(&self, number: u32, record: &Texts) -> bool {
+    /// Whether a record is as the index has it.
+    pub(super) fn is_same(&self, number: u32, record: &Texts) -> bool {
         let [one, second, external_id] = record.texts().map(Option::unwrap_or_default);
         self.written(0, number) == one
             && self.written(1, number) == second
             && self.folded(2, number) == folded(external_id)
+    }
+}
+
+/// The set of the letters of a folded text, as bits: each of a to z and 0 to 9 has its own, all others share the rest. A text
+/// has the letters of everything that occurs in it.
+pub(super) fn letters(folded: &str) -> u64 {
+    folded.bytes().fold(0, |letters, byte| letters | 1 << place_of_letter(byte))
+}
+
+/// Whether a text is a single letter that has a bit of its own in [`letters`].
+pub(super) fn is_plain_letter(text: &str) -> bool {
+    matches!(text.as_bytes(), [b'a'..=b'z' | b'0'..=b'9'])
+}
+
+fn place_of_letter(byte: u8) -> u8 {
+    match byte {
+        b'a'..=b'z' => byte - b'a',
+        b'0'..=b'9' => byte - b'0' + 26,
+        _ => 36 + byte % 28,
     }
 }
 

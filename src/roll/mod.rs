@@ -3,7 +3,9 @@
 //! every letter that somebody types; and no database sorts names as another one does.
 
 mod cached;
+mod comparison;
 mod index;
+mod keeper;
 mod list;
 mod page;
 

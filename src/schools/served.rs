@@ -286,7 +286,11 @@ fn opened_in(
 impl OpenSchool {
     /// What answers its requests.
     pub(super) fn router(&self) -> &Router {
-        self.router.get_or_init(|| router::router(self.app.clone(), &self.limits))
+        self.router.get_or_init(|| {
+            // Not for a school that is only opened to go on with what was interrupted.
+            self.app.prepare_searches();
+            router::router(self.app.clone(), &self.limits)
+        })
     }
 
     fn is_idle(&self) -> bool {

@@ -42,6 +42,7 @@ pub struct School {
     writing: JoinHandle<()>,
     sweeping: tokio::task::JoinHandle<()>,
     watching: tokio::task::JoinHandle<()>,
+    keeping: [tokio::task::JoinHandle<()>; 2],
 }
 
 impl School {
@@ -106,19 +107,21 @@ impl School {
         let disclosures = Disclosures::start(registrar.clone(), clock.clone());
         let imports = Imports::new(db.clone(), registrar.clone(), tables.clone(), clock.clone());
         let board = Board::new(db.clone(), follower.clone(), clock.clone());
+        let (students, courses) = (Roll::new(db.clone()), Roll::new(db.clone()));
         let seat_changes = SeatChanges::new(db.clone(), registrar.clone(), board.clone(), clock.clone());
         Ok(Self {
             db: db.clone(),
             sweeping,
             watching,
+            keeping: [students.keep(), courses.keep()],
             app: AppState::new(
                 db.clone(),
                 Services {
-                    feed: Feed::new(db.clone(), follower.clone()),
+                    feed: Feed::new(db, follower),
                     board,
                     clock,
-                    students: Roll::new(db.clone(), follower.clone()),
-                    courses: Roll::new(db, follower),
+                    students,
+                    courses,
                     access,
                     sign_in,
                     disclosures,
@@ -157,7 +160,7 @@ impl School {
     pub async fn close(self) {
         self.app.feed.close();
         // They hold connections, which have to be closed before a file can be left alone.
-        for task in [self.sweeping, self.watching] {
+        for task in [self.sweeping, self.watching].into_iter().chain(self.keeping) {
             task.abort();
             #[expect(clippy::let_underscore_must_use, reason = "it was aborted")]
             let _ = task.await;

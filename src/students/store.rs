@@ -2,9 +2,9 @@
 
 use std::sync::LazyLock;
 
-use crate::db::{Db, DbError, Reach, Row};
+use crate::db::{Db, DbError, Reach, Row, Rows};
 use crate::lists::{Direction, ListRow, ListedTable, Listing, RecordList, Rolled, SortKey, Texts, Wanted};
-use crate::registrar::{CourseId, EventKind, Student, StudentId};
+use crate::registrar::{Student, StudentId};
 use crate::viewer::Viewer;
 
 /// The sort key of the list.
@@ -100,11 +100,6 @@ impl Rolled for Student {
 
     type Sort = StudentSort;
 
-    fn changed_by(kind: EventKind, student: Option<StudentId>, _: Option<CourseId>) -> Option<i64> {
-        use EventKind::{StudentCreated, StudentDeleted, StudentUpdated};
-        student.filter(|_| matches!(kind, StudentCreated | StudentUpdated | StudentDeleted)).map(i64::from)
-    }
-
     fn sees_all(viewer: &Viewer) -> bool {
         viewer.sees_students()
     }
@@ -117,11 +112,17 @@ impl Rolled for Student {
         LIST.with_texts(db, wanted).await
     }
 
-    async fn all(db: &Db) -> Result<(i64, Vec<Texts>), DbError> {
+    async fn all(db: &Db) -> Result<Rows<Texts>, DbError> {
         let sql = "select cast(s.id as bigint), cast(s.name as text), cast(s.email as text), \
-                   cast(sn.number as text), h.last_seq from log_head h left join students s on 1 = 1 \
-                   left join matricula_student_numbers sn on sn.student_id = s.id where h.id = 1";
+                   cast(sn.number as text) from students s \
+                   left join matricula_student_numbers sn on sn.student_id = s.id";
         Texts::all(db, sql).await
+    }
+
+    async fn changed_since(db: &Db, seq: i64, max: i64) -> Result<Vec<(i64, i64)>, DbError> {
+        let sql = "select seq, student_id from events \
+                   where type in ('student.created', 'student.updated', 'student.deleted') and seq > $1 limit $2";
+        db.read(Reach::Page, sql, [seq.into(), max.into()], |row| Ok((row.int(0)?, row.int(1)?))).await
     }
 
     async fn newer_than(db: &Db, id: i64, max: i64) -> Result<Vec<Self>, DbError> {

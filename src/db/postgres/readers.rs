@@ -24,6 +24,8 @@ const MAX_RANGES: usize = 2;
 const MAX_WAITING_RANGES: usize = 512;
 /// Long lists that are read at the same time, each on a connection of its own.
 pub(in crate::db) const STREAMS: usize = 8;
+/// Further lists that the program itself reads, for searches.
+const OWN_STREAMS: usize = 2;
 /// How long a read is retried while the server is unavailable.
 const RETRY_TIME: Duration = Duration::from_secs(5);
 
@@ -42,7 +44,7 @@ impl Readers {
         Ok(Self {
             ranges: Arc::new(Dedicated::new(&address, Reach::Range, MAX_RANGES, MAX_WAITING_RANGES)?),
             scans: Arc::new(Dedicated::new(&address, Reach::Scan, SCANS, MAX_WAITING_SCANS)?),
-            streaming: sessions(&address, Reach::Scan, STREAMS)?,
+            streaming: sessions(&address, Reach::Scan, STREAMS + OWN_STREAMS)?,
             by_key: ReadsByKey::new(address),
             streams: Arc::new(Semaphore::new(STREAMS)),
         })
@@ -91,10 +93,13 @@ impl Readers {
         sql: &'static str,
         args: Vec<Arg>,
         map: Map<T>,
-        place: QuotaGuard,
+        place: Option<QuotaGuard>,
     ) -> Result<impl Stream<Item = Result<Vec<T>, DbError>> + Send + use<T>, DbError> {
         check_args(&args)?;
-        let permit = Arc::clone(&self.streams).try_acquire_owned().map_err(|_| DbError::Busy)?;
+        let permit = match &place {
+            Some(_) => Some(Arc::clone(&self.streams).try_acquire_owned().map_err(|_| DbError::Busy)?),
+            None => None,
+        };
         let session = session(&self.streaming).await?;
         let (sender, stream) = chunks::channel();
         tokio::spawn(async move {

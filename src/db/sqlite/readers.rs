@@ -111,9 +111,12 @@ impl Readers {
         sql: &'static str,
         args: Vec<Arg>,
         map: Map<T>,
-        place: QuotaGuard,
+        place: Option<QuotaGuard>,
     ) -> Result<impl Stream<Item = Result<Vec<T>, DbError>> + Send + use<T>, DbError> {
-        let permit = Arc::clone(&self.streams).try_acquire_owned().map_err(|_| DbError::Busy)?;
+        let permit = match &place {
+            Some(_) => Some(Arc::clone(&self.streams).try_acquire_owned().map_err(|_| DbError::Busy)?),
+            None => None,
+        };
         let connection = open_reader(&self.path, &self.views)?;
         let (sender, stream) = chunks::channel();
         let runtime = tokio::runtime::Handle::current();

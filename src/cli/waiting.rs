@@ -8,7 +8,7 @@ use crate::db::{DbError, Location};
 
 /// How long the start waits for a database that is away, or that another program holds: about as long as a server takes to
 /// start or a standby to take over.
-const MOST: Duration = Duration::from_secs(60);
+const MOST: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(500);
 /// An attempt that takes longer than this is mentioned.
 const SILENT: Duration = Duration::from_secs(3);

@@ -203,8 +203,8 @@ impl Storage {
         };
         self.write(vec![contents::remove_rows(assignment, list)]).await?;
         let part = |place: usize| {
-            let last = rows.len().min((place + 1) * ROWS_PER_PLACE);
-            contents::add_rows(assignment, list, place, &rows[place * ROWS_PER_PLACE..last])
+            let end = rows.len().min((place + 1) * ROWS_PER_PLACE);
+            contents::add_rows(assignment, list, place, &rows[place * ROWS_PER_PLACE..end])
         };
         self.write_parts(assignment, done, rows.len().div_ceil(ROWS_PER_PLACE), &part).await?;
         let Assignment { import_id, worker } = assignment.clone();

@@ -28,6 +28,8 @@
     }
     // Texts that may scroll, also by the keyboard.
     for (const text of root.querySelectorAll("pre:not([tabindex])")) text.tabIndex = 0;
+    // "Authorized", which follows a heading of the fourth level.
+    for (const heading of root.querySelectorAll(".auth-container h6:not([aria-level])")) heading.ariaLevel = "5";
     for (const [elements, attribute] of wrong) {
       for (const element of root.querySelectorAll(elements)) element.removeAttribute(attribute);
     }

@@ -7,7 +7,7 @@ use axum::extract::{FromRef, Path, State};
 use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::response::{IntoResponse, Redirect, Response};
-use utoipa_swagger_ui::{Config, Url};
+use utoipa_swagger_ui::Config;
 
 use super::problem::{NotFound, Problem};
 use super::routes::{Allow, Routes};
@@ -26,6 +26,9 @@ const MONITORING: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 /// The path of the page with the reference of the API. The files that it loads are below.
 pub const REFERENCE: &str = "/docs/";
 
+/// The files of Swagger UI that the reference loads.
+const VIEWER: [&str; 2] = ["swagger-ui.css", "swagger-ui-bundle.js"];
+
 /// Whether a path is for monitoring, which is answered even when the server refuses everything else.
 #[must_use]
 pub fn is_health(path: &str) -> bool {
@@ -41,8 +44,6 @@ where
     Registrar: FromRef<S>,
     Metrics: FromRef<S>,
 {
-    let config = Config::new([Url::new("matricula", OPENAPI)]).validator_url("none").try_it_out_enabled(true);
-    let config = Arc::new(config);
     Routes::new()
         .get(OPENAPI, Allow::Anyone, async move || ([(CONTENT_TYPE, "application/json")], document))
         .get("/healthz", Allow::Anyone, async || "ok\n")
@@ -50,17 +51,16 @@ where
         .get("/metrics", Allow::Anyone, metrics)
         .get("/docs", Allow::Anyone, async || Redirect::permanent(REFERENCE))
         .get("/docs/{*rest}", Allow::Anyone, async move |path: Result<Path<String>, PathRejection>| {
-            reference_file(path.as_ref().map_or("", |Path(path)| path), config)
+            reference_file(path.as_ref().map_or("", |Path(path)| path))
         })
 }
 
-/// A file of Swagger UI, other than its pages: the reference is a page of ours.
-fn reference_file(path: &str, config: Arc<Config<'static>>) -> Result<Response, Problem> {
+/// A file of Swagger UI that the reference needs. Its page and its start are ours.
+fn reference_file(path: &str) -> Result<Response, Problem> {
     let missing = || Problem::new::<NotFound>("The API reference has no such file.");
-    let file = utoipa_swagger_ui::serve(path, config).ok().flatten();
-    let file = file
-        .filter(|_| ![Some("html"), None].contains(&path.rsplit_once('.').map(|(_, ending)| ending)))
-        .ok_or_else(missing)?;
+    let path = Some(path).filter(|path| VIEWER.contains(path)).ok_or_else(missing)?;
+    let file = utoipa_swagger_ui::serve(path, Arc::new(Config::default()));
+    let file = file.ok().flatten().ok_or_else(missing)?;
     let mut response = ([(CONTENT_TYPE, file.content_type)], file.bytes.into_owned()).into_response();
     if file.gzpipped {
         response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::school::{Browser, Reply, School};
+use crate::school::{Browser, Look, Reply, School};
 use crate::sign_in::{PASSWORD, WithCookie, account, cookie, form, school, set_password, sign_in};
 
 const NEW_PASSWORD: &str = "eight loud lanterns";
@@ -211,18 +211,15 @@ async fn a_program_has_no_account() {
 #[tokio::test]
 async fn in_a_browser_people_change_their_password_end_a_session_and_sign_out() {
     let (school, _) = school().await;
-    for is_phone in [false, true] {
-        let page = if is_phone { Browser::phone(&school).await } else { Browser::open(&school).await };
-        let (old, new) = if is_phone { (NEW_PASSWORD, PASSWORD) } else { (PASSWORD, NEW_PASSWORD) };
+    for (look, [old, new]) in Look::BOTH.into_iter().zip([[PASSWORD, NEW_PASSWORD], [NEW_PASSWORD, PASSWORD]])
+    {
+        let page = Browser::with_look(&school, look).await;
         page.goto("/sign-in?next=/account").await;
         page.type_into("E-mail address", "ruth@example.edu").await;
         page.type_into("Password", old).await;
         page.press("Enter").await;
         page.waits_for_text("Where you are signed in").await;
-        page.is_accessible().await;
-        page.picture(&format!("account-{}", if is_phone { "phone" } else { "desk" })).await;
-        let widths = page.run("return [document.documentElement.scrollWidth, innerWidth]").await;
-        assert!(widths[0].as_i64() <= widths[1].as_i64(), "wider than the window: {widths}");
+        page.looks_right("account").await;
         page.type_into("Present password", "not the right one").await;
         page.type_into("New password", new).await;
         page.press("Enter").await;
@@ -234,7 +231,7 @@ async fn in_a_browser_people_change_their_password_end_a_session_and_sign_out() 
         page.waits_for_text("Your password has been changed.").await;
         assert_eq!(page.find_all("main td form").await.len(), 1);
         page.goto("/tokens").await;
-        page.is_accessible().await;
+        page.looks_right("account-tokens").await;
         page.click_text("Sign out").await;
         page.waits_for_path("/sign-in").await;
         page.goto("/account").await;

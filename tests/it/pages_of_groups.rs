@@ -1,26 +1,16 @@
-//! Groups and holds in a browser: at a desk, on a phone without scripts, and in the dark.
+//! Groups and holds in a browser: at a desk, and on a phone without scripts.
 
 use serde_json::json;
 
-use crate::school::{Browser, School, Student};
+use crate::school::{Browser, Look, School, Student};
 
-/// The browsers of the staff, with their names in pictures.
-async fn browsers(school: &School) -> [(Browser, &'static str); 3] {
+/// The browsers of the staff.
+async fn browsers(school: &School) -> [Browser; 2] {
+    let [desk, phone] = Look::BOTH;
     [
-        (Browser::open(school).await.in_zone("America/Chicago").await, "desk"),
-        (Browser::phone(school).await.without_scripts().await, "phone"),
-        (Browser::open(school).await.dark().await, "dark"),
+        Browser::with_look(school, desk).await.in_zone("America/Chicago").await,
+        Browser::with_look(school, phone).await.without_scripts().await,
     ]
-}
-
-/// Looks at the page as everybody has to be able to.
-async fn look(page: &Browser, name: &str, on: &str) {
-    page.is_accessible().await;
-    page.picture(&format!("{name}-{on}")).await;
-    let is_wider = "return document.documentElement.scrollWidth > document.documentElement.clientWidth";
-    if on != "phone" {
-        assert_eq!(page.run(is_wider).await, false, "{name} is wider than the window");
-    }
 }
 
 #[tokio::test]
@@ -30,10 +20,10 @@ async fn a_group_is_added_filled_from_a_list_and_deleted() {
         let student = json!({"name": name, "email": "one@example.edu", "number": number});
         school.post("/api/v1/students", student).await.is_created();
     }
-    for (page, on) in browsers(&school).await {
+    for page in browsers(&school).await {
         page.goto("/groups").await;
         page.waits_for_text("There are no groups.").await;
-        look(&page, "groups-none", on).await;
+        page.looks_right("groups-none").await;
         page.type_into("Name", "Seniors").await;
         page.type_into("Courses at most", "eight").await;
         page.click_text("Save group").await;
@@ -49,15 +39,15 @@ async fn a_group_is_added_filled_from_a_list_and_deleted() {
         page.click_text("Add all").await;
         page.waits_for_text("Ben Ito 0043 in the group").await;
         page.waits_for_text("2 students").await;
-        look(&page, "group-filled", on).await;
+        page.looks_right("group-filled").await;
         page.click_text("Remove Ana García").await;
         page.waits_for_text("1 student,").await;
         page.goto("/groups").await;
-        look(&page, "groups", on).await;
+        page.looks_right("groups").await;
         page.click_text("Seniors").await;
         page.click_text("Delete").await;
         page.waits_for_text("1 student leaves it").await;
-        look(&page, "group-delete", on).await;
+        page.looks_right("group-delete").await;
         page.click_text("Delete the group").await;
         page.waits_for_text("There are no groups.").await;
         page.has_no_complaints().await;
@@ -71,21 +61,21 @@ async fn a_course_opens_for_a_group_at_a_time_of_its_own() {
     let algebra = school.course("Algebra").await;
     let limit = json!({"course_limit": null});
     school.ask("PUT", "/api/v1/groups/Seniors").json(&limit).await.is_ok();
-    for (page, on) in browsers(&school).await {
+    for page in browsers(&school).await {
         page.goto(&format!("/courses/{}", algebra.id)).await;
         page.waits_for_text("The course opens for all students at the same time.").await;
         page.click_text("Save time").await;
         page.waits_for_text("Choose a group.").await;
         page.expects_status(422);
-        look(&page, "openings-refused", on).await;
+        page.looks_right("openings-refused").await;
         page.type_into("Group", "Seniors").await;
         // Without scripts, the time is written in UTC.
-        let time = if on == "phone" { "2027-01-08T08:00:00Z" } else { "2027-01-08T08:00" };
+        let time = if page.runs_scripts() { "2027-01-08T08:00" } else { "2027-01-08T08:00:00Z" };
         page.type_into("Opens for the group", time).await;
         page.click_text("Save time").await;
         page.waits_for_text("The time for the group is saved.").await;
         page.waits_for_text("Seniors opens").await;
-        look(&page, "openings", on).await;
+        page.looks_right("openings").await;
         page.click_text("Remove the time for Seniors").await;
         page.waits_for_text("The course opens for all students at the same time.").await;
         page.has_no_complaints().await;
@@ -98,8 +88,8 @@ async fn a_student_on_hold_enrolls_only_with_a_reason_of_staff() {
     let limit = json!({"course_limit": null});
     school.ask("PUT", "/api/v1/groups/Seniors").json(&limit).await.is_ok();
     let algebra = school.course("Algebra").await;
-    let students: [Student; 3] = school.students(["Ana", "Ben", "Cleo"]).await;
-    for ((page, on), student) in browsers(&school).await.into_iter().zip(students) {
+    let students: [Student; 2] = school.students(["Ana", "Ben"]).await;
+    for (page, student) in browsers(&school).await.into_iter().zip(students) {
         page.goto(&format!("/students/{}", student.id)).await;
         page.type_into("Add to a group", "Seniors").await;
         page.click_text("Add to group").await;
@@ -109,12 +99,12 @@ async fn a_student_on_hold_enrolls_only_with_a_reason_of_staff() {
         page.click_text("Place hold").await;
         page.waits_for_text("On hold since").await;
         page.type_into("Course name", "alg").await;
-        look(&page, "student-on-hold", on).await;
+        page.looks_right("student-on-hold").await;
         page.goto(&format!("/students/{}?q=algebra", student.id)).await;
         page.click_text("Enroll in Algebra").await;
         page.waits_for_text("is on hold: Library fees: please see the desk in room 12.").await;
         page.expects_status(409);
-        look(&page, "hold-refuses", on).await;
+        page.looks_right("hold-refuses").await;
         assert_eq!(student.courses().await, [""; 0]);
         page.goto(&format!("/students/{}", student.id)).await;
         page.click_text("Release the hold: Library fees: please see the desk in room 12.").await;
@@ -126,5 +116,5 @@ async fn a_student_on_hold_enrolls_only_with_a_reason_of_staff() {
         page.waits_for_text("Enrolled in Algebra.").await;
         page.has_no_complaints().await;
     }
-    assert_eq!(algebra.roster().await.len(), 3);
+    assert_eq!(algebra.roster().await.len(), 2);
 }

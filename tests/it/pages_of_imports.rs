@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::import_cases::folder;
 use crate::imports_api::zip;
-use crate::school::{Browser, School};
+use crate::school::{Browser, Look, School};
 use crate::sign_in::form;
 
 /// A file of this name.
@@ -32,119 +32,136 @@ async fn students(school: &School) -> Vec<Value> {
 
 #[tokio::test]
 async fn files_are_brought_corrected_imported_and_undone() {
-    let school = School::open().await;
-    let files = Files::new();
-    let sheet = files.write(
+    for look in Look::BOTH {
+        let school = School::open().await;
+        let files = Files::new();
+        let sheet = files.write(
         "autumn.csv",
         "Number;Rufname;Name;E-mail\n0042;Zoe;Zoë Martin;zoe@example.edu\n0043;Ana;Ana García;ana@example.edu\n1E+5;B;Ben;b@example.edu\n",
     );
-    let page = Browser::open(&school).await;
-    page.goto("/").await;
-    page.click_text("Imports").await;
-    page.waits_for_text("No files have been imported in the last 30 days.").await;
-    page.type_into("#files", &sheet).await;
-    page.click_text("Preview").await;
-    page.waits_for_text("Nothing has changed yet. The refused rows are left out.").await;
-    page.waits_for_text("is a number in scientific notation").await;
-    page.is_accessible().await;
-    assert_eq!(students(&school).await.len(), 0);
-    let link = page.attribute("a[download]", "href").await.unwrap();
-    let file = school.get(&link).await.is_ok();
-    assert_eq!(file.header("content-disposition"), "attachment; filename=\"import-1-refused.csv\"");
-    assert!(
-        file.text()
-            .starts_with("\u{feff}file,line,what,student,course,column,effect\r\nautumn.csv,4,,,,Number,"),
-        "{}",
-        file.text()
-    );
+        let page = Browser::with_look(&school, look).await;
+        page.goto("/").await;
+        page.opens_from_menu("Imports").await;
+        page.waits_for_text("No files have been imported in the last 30 days.").await;
+        page.looks_right("imports-none").await;
+        page.type_into("#files", &sheet).await;
+        page.click_text("Preview").await;
+        page.waits_for_text("Nothing has changed yet. The refused rows are left out.").await;
+        page.waits_for_text("is a number in scientific notation").await;
+        page.looks_right("import-planned").await;
+        assert_eq!(students(&school).await.len(), 0);
+        let link = page.attribute("a[download]", "href").await.unwrap();
+        let file = school.get(&link).await.is_ok();
+        assert_eq!(file.header("content-disposition"), "attachment; filename=\"import-1-refused.csv\"");
+        assert!(
+            file.text().starts_with(
+                "\u{feff}file,line,what,student,course,column,effect\r\nautumn.csv,4,,,,Number,"
+            ),
+            "{}",
+            file.text()
+        );
 
-    // The other column is the name.
-    page.type_into("Read Name as", "not read").await;
-    page.type_into("Read Rufname as", "name").await;
-    page.click_text("Read the files again").await;
-    page.waits_for("select[name='column:0:Rufname'] option[value='name'][selected]").await;
-    page.goto("/imports/1?show=new").await;
-    page.waits_for_text("name Zoe").await;
+        // The other column is the name.
+        page.type_into("Read Name as", "not read").await;
+        page.type_into("Read Rufname as", "name").await;
+        page.click_text("Read the files again").await;
+        page.waits_for("select[name='column:0:Rufname'] option[value='name'][selected]").await;
+        page.goto("/imports/1?show=new").await;
+        page.waits_for_text("name Zoe").await;
+        page.looks_right("import-planned-rows").await;
 
-    page.click_text("Import 2 changes").await;
-    page.waits_for_text("Undo this import").await;
-    let names: Vec<_> = students(&school).await.iter().map(|student| student["name"].clone()).collect();
-    assert_eq!(names, ["Zoe", "Ana"]);
-    page.is_accessible().await;
+        page.click_text("Import 2 changes").await;
+        page.waits_for_text("Undo this import").await;
+        let names: Vec<_> = students(&school).await.iter().map(|student| student["name"].clone()).collect();
+        assert_eq!(names, ["Zoe", "Ana"]);
+        page.looks_right("import-done").await;
 
-    page.click_text("Undo this import").await;
-    page.waits_for_text("Everything was undone.").await;
-    assert_eq!(students(&school).await.len(), 0);
-    page.click_text("All imports").await;
-    page.waits_for_text("undone").await;
-    page.has_no_complaints().await;
+        page.click_text("Undo this import").await;
+        page.waits_for_text("Everything was undone.").await;
+        page.looks_right("import-undone").await;
+        assert_eq!(students(&school).await.len(), 0);
+        page.click_text("All imports").await;
+        page.waits_for_text("undone").await;
+        page.looks_right("imports-undone").await;
+        page.has_no_complaints().await;
+    }
 }
 
 #[tokio::test]
 async fn a_page_for_signing_in_is_refused_and_says_what_to_do() {
-    let school = School::open().await;
-    let page = Browser::open(&school).await.without_scripts().await;
-    page.goto("/imports").await;
-    page.type_into("#files", folder("31").join("login.csv").to_str().unwrap()).await;
-    page.click_text("Preview").await;
-    page.waits_for_text("login.csv: This is an HTML page, not a table. Save it as CSV (UTF-8) or XLSX.")
-        .await;
-    page.waits_for_text("Nothing was imported.").await;
-    page.is_accessible().await;
-    page.expects_status(422);
-    page.has_no_complaints().await;
+    for look in Look::BOTH {
+        let school = School::open().await;
+        let page = Browser::with_look(&school, look).await.without_scripts().await;
+        page.goto("/imports").await;
+        page.type_into("#files", folder("31").join("login.csv").to_str().unwrap()).await;
+        page.click_text("Preview").await;
+        page.waits_for_text("login.csv: This is an HTML page, not a table. Save it as CSV (UTF-8) or XLSX.")
+            .await;
+        page.waits_for_text("Nothing was imported.").await;
+        page.looks_right("import-refused").await;
+        page.expects_status(422);
+        page.has_no_complaints().await;
+    }
 }
 
 #[tokio::test]
 async fn several_files_belong_together_and_the_second_time_nothing_is_left_to_do() {
-    let school = School::open().await;
-    let files = Files::new();
-    let names = [
-        files.write("students.csv", "number,name,email\n1,Ana,ana@example.edu\n2,Ben,ben@example.edu\n"),
-        files.write("courses.csv", "code,name,level\nMA1,Algebra,1\n"),
-        files.write("enrollments.csv", "student,course\n1,MA1\n2,MA1\n"),
-    ];
-    let page = Browser::open(&school).await.without_scripts().await;
-    for round in ["first", "second"] {
-        page.goto("/imports").await;
-        page.type_into("#files", &names.join("\n")).await;
-        page.click_text("Preview").await;
-        if round == "first" {
-            page.click_text("Import 5 changes").await;
-            page.waits_for_text("Undo this import").await;
-        } else {
-            page.waits_for_text(
-                "There is nothing to import: the school already has everything in the files.",
-            )
-            .await;
+    for look in Look::BOTH {
+        let school = School::open().await;
+        let files = Files::new();
+        let names = [
+            files.write("students.csv", "number,name,email\n1,Ana,ana@example.edu\n2,Ben,ben@example.edu\n"),
+            files.write("courses.csv", "code,name,level\nMA1,Algebra,1\n"),
+            files.write("enrollments.csv", "student,course\n1,MA1\n2,MA1\n"),
+        ];
+        let page = Browser::with_look(&school, look).await.without_scripts().await;
+        for round in ["first", "second"] {
+            page.goto("/imports").await;
+            page.type_into("#files", &names.join("\n")).await;
+            page.click_text("Preview").await;
+            if round == "first" {
+                page.looks_right("import-of-several").await;
+                page.click_text("Import 5 changes").await;
+                page.waits_for_text("Undo this import").await;
+            } else {
+                page.waits_for_text(
+                    "There is nothing to import: the school already has everything in the files.",
+                )
+                .await;
+                page.looks_right("import-of-nothing").await;
+            }
         }
+        let roster = school.get("/api/v1/courses/1/students").await.is_ok().json();
+        assert_eq!(roster.as_array().unwrap().len(), 2);
+        page.has_no_complaints().await;
     }
-    let roster = school.get("/api/v1/courses/1/students").await.is_ok().json();
-    assert_eq!(roster.as_array().unwrap().len(), 2);
-    page.has_no_complaints().await;
 }
 
 #[tokio::test]
 async fn a_plan_that_does_not_hold_any_more_says_so() {
-    let school = School::open().await;
-    let page = Browser::open(&school).await;
-    let files = Files::new();
-    let sheet = files.write("students.csv", "number,name,email\n1,Ana,ana@example.edu\n");
-    page.goto("/imports").await;
-    page.type_into("#files", &sheet).await;
-    page.click_text("Preview").await;
-    page.waits_for_text("Nothing has changed yet.").await;
-    let other = serde_json::json!({"name": "Ann", "email": "ann@example.edu", "number": "1"});
-    school.post("/api/v1/students", other).await.is_created();
-    page.click_text("Import 1 change").await;
-    page.waits_for_text("The data have changed since the plan was made.").await;
-    page.expects_status(409);
-    // Reading the files again makes a new plan.
-    page.click_text("Read the files again").await;
-    page.waits_for_text("name: Ann → Ana").await;
-    page.click_text("Import 1 change").await;
-    page.waits_for_text("Undo this import").await;
-    assert_eq!(students(&school).await[0]["name"], "Ana");
+    for look in Look::BOTH {
+        let school = School::open().await;
+        let page = Browser::with_look(&school, look).await;
+        let files = Files::new();
+        let sheet = files.write("students.csv", "number,name,email\n1,Ana,ana@example.edu\n");
+        page.goto("/imports").await;
+        page.type_into("#files", &sheet).await;
+        page.click_text("Preview").await;
+        page.waits_for_text("Nothing has changed yet.").await;
+        let other = serde_json::json!({"name": "Ann", "email": "ann@example.edu", "number": "1"});
+        school.post("/api/v1/students", other).await.is_created();
+        page.click_text("Import 1 change").await;
+        page.waits_for_text("The data have changed since the plan was made.").await;
+        page.looks_right("import-outdated").await;
+        page.expects_status(409);
+        // Reading the files again makes a new plan.
+        page.click_text("Read the files again").await;
+        page.waits_for_text("name: Ann → Ana").await;
+        page.looks_right("import-planned-again").await;
+        page.click_text("Import 1 change").await;
+        page.waits_for_text("Undo this import").await;
+        assert_eq!(students(&school).await[0]["name"], "Ana");
+    }
 }
 
 /// The fields of the form with the columns, as a browser sends them.
@@ -186,11 +203,11 @@ async fn columns_are_corrected_in_one_file_and_stay_as_they_are_without_a_correc
 
 #[tokio::test]
 async fn a_refused_file_keeps_what_was_chosen_and_its_columns_can_be_explained() {
-    for scripts in [true, false] {
+    for (look, scripts) in [(Look::DESK, true), (Look::PHONE.dark(), false)] {
         let school = School::open().await;
         let files = Files::new();
         let sheet = files.write("hallgatok.csv", "Azonosito;Nev;Level\n0042;Zoe Martin;zoe@example.edu\n");
-        let page = Browser::open(&school).await;
+        let page = Browser::with_look(&school, look).await;
         let page = if scripts { page } else { page.without_scripts().await };
         page.goto("/imports").await;
         page.type_into("#files", &sheet).await;
@@ -203,7 +220,7 @@ async fn a_refused_file_keeps_what_was_chosen_and_its_columns_can_be_explained()
         page.waits_for("#kind option[value=students][selected]").await;
         page.waits_for("#encoding option[value='windows-1250'][selected]").await;
         page.waits_for("#override[value='the dean']").await;
-        page.is_accessible().await;
+        page.looks_right("import-columns").await;
 
         page.type_into("Azonosito", "student number").await;
         page.type_into("Nev", "name").await;

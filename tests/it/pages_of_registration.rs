@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::school::{Browser, School};
+use crate::school::{Browser, Look, School};
 
 #[tokio::test]
 async fn the_board_shows_how_seats_fill_without_loading_again() {
@@ -23,7 +23,7 @@ async fn the_board_shows_how_seats_fill_without_loading_again() {
     page.waits_for_text("The waitlist is full 1").await;
     assert_eq!(page.run("return window.isStill").await, true, "the page was not loaded again");
     assert_eq!(page.attribute("#live meter", "value").await.as_deref(), Some("1"));
-    page.is_accessible().await;
+    page.looks_right("registration-live").await;
     page.has_no_complaints().await;
     page.loads_nothing_from_elsewhere().await;
 }
@@ -38,8 +38,7 @@ async fn the_board_says_since_when_its_connection_is_lost() {
     page.waits_for_text("3:00:0").await;
     page.waits_for_text("Fewest seats left").await;
     assert!(!page.text("main").await.contains("Connection lost"));
-    page.picture("wall-desk").await;
-    page.is_accessible().await;
+    page.looks_right("wall").await;
     page.has_no_complaints().await;
     school.close().await;
     page.waits_for_text("Connection lost since").await;
@@ -54,21 +53,18 @@ async fn staff_enrolls_a_student_anyway_with_a_reason() {
     algebra.seats(1, 0).await;
     let closed = json!({"capacity": 9, "closes_at": "2026-08-01T08:00:00Z"});
     school.put(&botany.seats_url()).json(&closed).await.is_ok();
-    for (student, name, with_scripts) in [(&ben, "desk", true), (&eve, "phone", false)] {
-        let page = if with_scripts { Browser::open(&school).await } else { Browser::phone(&school).await };
+    for (student, look, with_scripts) in [(&ben, Look::DESK, true), (&eve, Look::PHONE.dark(), false)] {
+        let page = Browser::with_look(&school, look).await;
         let page = if with_scripts { page } else { page.without_scripts().await };
         page.goto(&format!("/students/{}?q=a", student.id)).await;
         page.waits_for_text("Full").await;
-        page.picture(&format!("override-offered-{name}")).await;
+        page.looks_right("override-offered").await;
         page.click_text("Enroll anyway… in Algebra").await;
         page.type_into("Reason", "  ").await;
         page.click_text("Enroll with this reason").await;
         page.waits_for_text("Reason is required.").await;
         page.expects_status(422);
-        page.picture(&format!("override-refused-{name}")).await;
-        if with_scripts {
-            page.is_accessible().await;
-        }
+        page.looks_right("override-refused").await;
         page.type_into("Reason", "two\u{202e}faced").await;
         page.click_text("Enroll with this reason").await;
         page.waits_for_text("Reason must not have the character U+202E").await;
@@ -89,8 +85,7 @@ async fn staff_enrolls_a_student_anyway_with_a_reason() {
     page.goto(&format!("/courses/{}", algebra.id)).await;
     page.waits_for_text("3 of 1").await;
     page.waits_for_text("Eve enrolled, with an override: “senior, approved by the dean”").await;
-    page.is_accessible().await;
-    page.picture("override-course-desk").await;
+    page.looks_right("override-course").await;
     page.has_no_complaints().await;
 }
 
@@ -111,13 +106,12 @@ async fn staff_gives_a_seat_to_a_student_who_waits() {
     page.waits_for_text("Algebra is full: the student is on the waitlist.").await;
     board.waits_for_text("2 waiting").await;
     page.goto(&format!("/students/{}", eve.id)).await;
-    page.picture("override-waiting-desk").await;
+    page.looks_right("override-waiting").await;
     page.click_text("Enroll anyway… in Algebra").await;
     page.waits_for_path(&format!("/students/{}?waits={}", eve.id, algebra.id)).await;
     page.click_text("Enroll anyway…").await;
     page.type_into("Reason", "graduates in May").await;
-    page.picture("override-waits-desk").await;
-    page.is_accessible().await;
+    page.looks_right("override-waits").await;
     page.click_text("Enroll with this reason").await;
     page.waits_for_text("Enrolled in Algebra.").await;
     assert_eq!(

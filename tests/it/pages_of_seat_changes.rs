@@ -31,11 +31,10 @@ async fn the_seats_of_the_courses_of_a_list_are_changed_and_put_back() {
     page.waits_for_text("3 courses Change the seats of these 3 courses…").await;
     page.type_into("#q", "bio").await;
     page.waits_for_text("2 courses Change the seats of these 2 courses…").await;
-    page.picture("courses-1280").await;
+    page.looks_right("courses").await;
     page.click_text("Change the seats of these 2 courses…").await;
     page.waits_for_text("For courses that match “bio”").await;
-    page.is_accessible().await;
-    page.picture("seats-new-1280").await;
+    page.looks_right("seats-new").await;
 
     // Nothing filled in, then too much.
     page.expects_status(422);
@@ -46,8 +45,7 @@ async fn the_seats_of_the_courses_of_a_list_are_changed_and_put_back() {
     page.click_text("Preview").await;
     page.waits_for_text("Write a number or tick the box below, not both.").await;
     page.waits_for_text("For courses that match “bio”").await;
-    page.is_accessible().await;
-    page.picture("seats-refused-1280").await;
+    page.looks_right("seats-refused").await;
     page.click_text("No limit").await;
     page.type_into("#waitlist_capacity", "8").await;
     page.click_text("Preview").await;
@@ -59,16 +57,14 @@ async fn the_seats_of_the_courses_of_a_list_are_changed_and_put_back() {
     page.waits_for_text("Seats: 1 → becomes 40").await;
     page.waits_for_text("Waitlist: 5 → becomes 8").await;
     page.waits_for_text("1 student moves up from the waitlist.").await;
-    page.is_accessible().await;
-    page.picture("seats-preview-1280").await;
+    page.looks_right("seats-preview").await;
     assert_eq!(capacity(&school, &biology).await, 1);
 
     page.click_text("Apply to 2 courses").await;
     page.waits_for_text("2 courses have changed").await;
     page.waits_for_text("1 student has moved up from a waitlist.").await;
     page.waits_for_text("Students who moved up keep their seats.").await;
-    page.is_accessible().await;
-    page.picture("seats-applied-1280").await;
+    page.looks_right("seats-applied").await;
     assert_eq!([capacity(&school, &biology).await, capacity(&school, &botany).await], [json!(40), json!(40)]);
     assert_eq!(capacity(&school, &logic).await, Value::Null);
     assert_eq!(biology.roster().await, ["Ana", "Ben"]);
@@ -77,15 +73,13 @@ async fn the_seats_of_the_courses_of_a_list_are_changed_and_put_back() {
     page.click_text("Undo this change").await;
     page.waits_for_text("1 course is as before. 1 course stays as somebody else has changed it since.").await;
     page.waits_for_text("Somebody has changed the seats since.").await;
-    page.is_accessible().await;
-    page.picture("seats-undone-1280").await;
+    page.looks_right("seats-undone").await;
     assert_eq!([capacity(&school, &biology).await, capacity(&school, &botany).await], [json!(1), json!(7)]);
 
     page.click_text("All changes").await;
     page.waits_for_text("Courses that match “bio”").await;
     page.waits_for_text("undone").await;
-    page.is_accessible().await;
-    page.picture("seats-list-1280").await;
+    page.looks_right("seats-list").await;
     page.goto(&format!("/courses/{}", biology.id)).await;
     page.waits_for_text("Seats were put back: 1 seat, a waitlist of 5").await;
     page.waits_for_text("Seats were set, with those of other courses: 40 seats, a waitlist of 8").await;
@@ -98,7 +92,7 @@ async fn a_preview_that_does_not_hold_any_more_is_made_again() {
     let page = Browser::open(&school).await.in_zone("America/Chicago").await;
     page.goto("/seat-changes").await;
     page.waits_for_text("have not been changed at once in the last 30 days").await;
-    page.is_accessible().await;
+    page.looks_right("seats-none").await;
     page.goto("/seat-changes/new?waiting=true").await;
     page.waits_for_text("Change the seats of 1 course").await;
     page.type_into("#capacity", "3").await;
@@ -113,8 +107,7 @@ async fn a_preview_that_does_not_hold_any_more_is_made_again() {
     page.click_text("Apply to 1 course").await;
     page.waits_for_text("Courses or seats have changed since the preview was made. Nothing was changed")
         .await;
-    page.is_accessible().await;
-    page.picture("seats-outdated-1280").await;
+    page.looks_right("seats-outdated").await;
     page.click_text("New preview").await;
     page.waits_for_text("No course matches now.").await;
     page.has_no_complaints().await;
@@ -126,11 +119,10 @@ async fn it_works_with_a_thumb_and_without_scripts() {
     school.put("/api/v1/groups/Seniors").json(&json!({"course_limit": null})).await.is_ok();
     let page = Browser::phone(&school).await.without_scripts().await.dark().await;
     page.goto("/courses?q=bio").await;
-    page.picture("courses-390-dark").await;
+    page.looks_right("courses").await;
     page.click_text("Change the seats of these 2 courses…").await;
     page.waits_for_text("Another opening for a group").await;
-    page.is_accessible().await;
-    page.picture("seats-new-390-dark").await;
+    page.looks_right("seats-new").await;
     page.type_into("#capacity", "0").await;
     page.type_into("#closes_at", "2026-09-20T08:00:00Z").await;
     page.type_into("#group", "Seniors").await;
@@ -138,25 +130,23 @@ async fn it_works_with_a_thumb_and_without_scripts() {
     page.click_text("Preview").await;
     page.waits_for_text("Not possible").await;
     page.waits_for_text("1 student more than seats. Nobody is dropped.").await;
-    page.is_accessible().await;
-    page.picture("seats-preview-390-dark").await;
+    page.looks_right("seats-preview").await;
     page.goto("/seat-changes/1?show=refused").await;
     page.waits_for_text("Registration would close before it opens.").await;
-    page.picture("seats-refused-390-dark").await;
+    page.looks_right("seats-refused").await;
     page.click_text("Apply to 1 course").await;
     page.waits_for_text("1 course has changed").await;
-    page.picture("seats-applied-390-dark").await;
+    page.looks_right("seats-applied").await;
     assert_eq!(
         [capacity(&school, &biology).await, capacity(&school, &botany).await],
         [json!(0), Value::Null]
     );
     page.click_text("Undo this change").await;
     page.waits_for_text("1 course is as before.").await;
-    page.picture("seats-undone-390-dark").await;
+    page.looks_right("seats-undone").await;
     page.click_text("All changes").await;
     page.waits_for_text("undone").await;
-    page.is_accessible().await;
-    page.picture("seats-list-390-dark").await;
+    page.looks_right("seats-list").await;
 }
 
 #[tokio::test]

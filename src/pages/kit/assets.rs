@@ -40,6 +40,8 @@ assets! {
     STYLE = "style"."css", "text/css; charset=utf-8", ["style.css"];
     /// The API reference in the look of the pages.
     REFERENCE = "reference"."css", "text/css; charset=utf-8", ["reference.css"];
+    /// Starts Swagger UI for the API reference, so that everybody can use it.
+    REFERENCE_START = "reference"."js", "text/javascript; charset=utf-8", ["reference.js"];
     /// Shows times in the viewer's time zone, and finds students and courses.
     SITE = "site"."js", "text/javascript; charset=utf-8", ["site.js", "find.js"];
     /// htmx 4 and its extension for server-sent events (0BSD), as published on npm. One file: htmx starts right after

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{Staff, names, school};
 use crate::access::WithToken as _;
-use crate::school::{Browser, School};
+use crate::school::{Browser, Look, School};
 use crate::sign_in::PASSWORD;
 
 /// The path of the link with which a new account sets its password.
@@ -26,8 +26,8 @@ async fn sign_in(page: &Browser, link: &str) {
 async fn a_registrar_adds_and_removes_an_instructor_on_the_page_of_the_course() {
     let (school, Staff { admin, nina, omar, .. }) = school().await;
     let link = link(&school, &admin, "Ruth Office", "registrar").await;
-    for with_scripts in [true, false] {
-        let page = Browser::open(&school).await;
+    for (look, with_scripts) in [(Look::DESK, true), (Look::PHONE.dark(), false)] {
+        let page = Browser::with_look(&school, look).await;
         let page = if with_scripts { page } else { page.without_scripts().await };
         if with_scripts {
             sign_in(&page, &link).await;
@@ -52,10 +52,7 @@ async fn a_registrar_adds_and_removes_an_instructor_on_the_page_of_the_course() 
         page.waits_for_text("The instructor is added.").await;
         assert!(page.text("[aria-labelledby=instructors]").await.contains("Omar Teacher"));
         assert_eq!(names(&omar.reads(&school, "/api/v1/courses/1/students").await), ["Ben"]);
-        if with_scripts {
-            page.is_accessible().await;
-        }
-        page.picture("course-instructors-desk").await;
+        page.looks_right("course-instructors").await;
         page.click_text("Remove Omar Teacher").await;
         page.waits_for_path("/courses/1?saved=no-instructor").await;
         page.waits_for_text("The instructor is removed.").await;
@@ -77,14 +74,12 @@ async fn the_pages_of_an_instructor_are_accessible() {
     school.put(&path).with_token(&registrar).await.is(204);
     page.goto("/courses").await;
     page.waits_for_text("Your courses").await;
-    page.is_accessible().await;
-    page.picture("courses-of-an-instructor-phone").await;
+    page.looks_right("courses-of-an-instructor").await;
     page.click_text("Algebra").await;
     page.waits_for_text("Ben").await;
-    page.is_accessible().await;
-    page.picture("course-of-an-instructor-phone").await;
+    page.looks_right("course-of-an-instructor").await;
     page.click_text("Print the roster").await;
     page.waits_for_text("course 1 · 1 student").await;
-    page.is_accessible().await;
+    page.looks_right("roster-of-an-instructor").await;
     page.has_no_complaints().await;
 }

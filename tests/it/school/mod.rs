@@ -26,7 +26,7 @@ use matricula::registrar::Registrar;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-pub(crate) use self::browser::Browser;
+pub(crate) use self::browser::{Browser, Look};
 pub(crate) use self::client::{Client, Reply, RequestBuilder, errors};
 pub(crate) use self::command::{Command, ReleaseFirstHold, submit};
 pub(crate) use self::database::{Database, OtherProgram};

@@ -112,8 +112,8 @@ impl Session {
     }
 
     /// As `run`, for a script that calls its last argument when it is done; works only if the page allows scripts.
-    pub(super) async fn run_async(&self, script: &str) -> Result<Value, String> {
-        self.post("/execute/async", json!({"script": script, "args": []})).await
+    pub(super) async fn run_async(&self, script: &str, argument: Value) -> Result<Value, String> {
+        self.post("/execute/async", json!({"script": script, "args": [argument]})).await
     }
 
     /// Sends a command of the `DevTools` protocol of Chrome.

@@ -5,6 +5,7 @@
 mod driver;
 mod element;
 mod keys;
+mod look;
 mod verdicts;
 
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 
 use self::driver::Session;
 pub(crate) use self::element::Element;
+pub(crate) use self::look::Look;
 use super::School;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -29,6 +31,9 @@ pub(crate) struct Browser {
     /// Base URL of the school: `http://127.0.0.1:41231`.
     school: String,
     runs_scripts: bool,
+    look: Look,
+    /// Whether the same flow is also driven on the other screen.
+    looks_at_own_screen_only: bool,
     expected: Mutex<BTreeSet<u16>>,
 }
 
@@ -36,27 +41,29 @@ pub(crate) struct Browser {
 impl Browser {
     /// A desktop browser.
     pub(crate) async fn open(school: &School) -> Self {
-        let screen = json!({"width": 1280, "height": 800, "deviceScaleFactor": 1, "mobile": false});
-        Self::start(school, screen).await
+        Self::start(school, Look::DESK, false).await
     }
 
     /// A phone with a touch screen.
     pub(crate) async fn phone(school: &School) -> Self {
-        let screen = json!({"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": true});
-        let browser = Self::start(school, screen).await;
-        browser.session.devtools("Emulation.setTouchEmulationEnabled", json!({"enabled": true})).await;
-        browser
+        Self::start(school, Look::PHONE, false).await
     }
 
-    async fn start(school: &School, screen: Value) -> Self {
-        let session = Session::start().await;
-        session.devtools("Emulation.setDeviceMetricsOverride", screen).await;
+    /// One of the browsers of a flow that is driven on both screens (`Look::BOTH`).
+    pub(crate) async fn with_look(school: &School, look: Look) -> Self {
+        Self::start(school, look, true).await
+    }
+
+    async fn start(school: &School, look: Look, looks_at_own_screen_only: bool) -> Self {
         let browser = Self {
-            session,
+            session: Session::start().await,
             school: format!("http://{}", school.address),
             runs_scripts: true,
+            look,
+            looks_at_own_screen_only,
             expected: Mutex::default(),
         };
+        browser.takes(look).await;
         // Discards the requests of the browser's own start page.
         browser.requested_urls().await;
         browser
@@ -70,9 +77,9 @@ impl Browser {
     }
 
     /// With a preference for dark colors.
-    pub(crate) async fn dark(self) -> Self {
-        let features = json!([{"name": "prefers-color-scheme", "value": "dark"}]);
-        self.session.devtools("Emulation.setEmulatedMedia", json!({"features": features})).await;
+    pub(crate) async fn dark(mut self) -> Self {
+        self.look = self.look.dark();
+        self.takes(self.look).await;
         self
     }
 
@@ -86,6 +93,11 @@ impl Browser {
     pub(crate) async fn in_zone(self, zone: &str) -> Self {
         self.session.devtools("Emulation.setTimezoneOverride", json!({"timezoneId": zone})).await;
         self
+    }
+
+    /// Whether pages that are opened now run scripts.
+    pub(crate) const fn runs_scripts(&self) -> bool {
+        self.runs_scripts
     }
 
     async fn lets_scripts_run(&self, run: bool) {

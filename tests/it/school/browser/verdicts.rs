@@ -9,12 +9,20 @@ use serde_json::{Value, json};
 
 use super::Browser;
 
-/// Runs axe with the WCAG rules of levels A and AA and its best practices.
+/// Runs axe with the WCAG rules of levels A and AA and its best practices, or with these rules.
 const AXE: &str = "
-    const done = arguments[arguments.length - 1];
+    const [rules, done] = arguments;
     const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
-    axe.run(document, {runOnly: {type: 'tag', values: tags}, resultTypes: ['violations']})
+    const only = rules ? {type: 'rule', values: rules} : {type: 'tag', values: tags};
+    axe.run(document, {runOnly: only, resultTypes: ['violations']})
         .then(found => done(found.violations), error => done(String(error)));";
+
+/// The rules of axe that depend on colors.
+const RULES_OF_COLORS: [&str; 2] = ["color-contrast", "link-in-text-block"];
+
+/// The size and the colors of the window, for messages.
+const LOOK: &str =
+    "return `${innerWidth} px, ${matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'}`";
 
 /// The whole page, including the part outside the window.
 const EXTENT: &str = "
@@ -45,29 +53,25 @@ impl Browser {
         assert!(complaints.is_empty(), "the console at {}:\n{}", self.path().await, complaints.join("\n"));
     }
 
-    /// Asserts that axe finds no serious or critical barrier.
-    pub(crate) async fn is_accessible(&self) {
-        self.is_accessible_but_for(&[]).await;
-    }
-
-    /// Asserts that axe finds no serious or critical barrier but those of these rules, which are a library's.
-    pub(crate) async fn is_accessible_but_for(&self, rules: &[&str]) {
-        let axe = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/node_modules/axe-core/axe.min.js");
-        let axe = fs::read_to_string(&axe)
-            .unwrap_or_else(|_| panic!("{} is missing: run `cargo xtask setup`", axe.display()));
+    /// Asserts that axe finds no barrier, however small; for a second look in other colors, by the rules of colors only.
+    pub(super) async fn is_accessible(&self, by_colors_only: bool) {
         // axe is a script. The page's own scripts do not start now: they run only when a page is opened.
         self.lets_scripts_run(true).await;
-        self.run(&axe).await;
-        let violations = self.session.run_async(AXE).await.unwrap();
+        if self.run("return !('axe' in window)").await == true {
+            self.run(&axe()).await;
+        }
+        let rules = if by_colors_only { json!(RULES_OF_COLORS) } else { Value::Null };
+        let violations = self.session.run_async(AXE, rules).await.unwrap();
         self.lets_scripts_run(self.runs_scripts).await;
         let Value::Array(violations) = violations else { panic!("axe: {violations}") };
-        let barriers: Vec<_> = violations
-            .iter()
-            .filter(|rule| ["serious", "critical"].contains(&rule["impact"].as_str().unwrap_or_default()))
-            .filter(|rule| !rules.contains(&rule["id"].as_str().unwrap_or_default()))
-            .map(barrier)
-            .collect();
-        assert!(barriers.is_empty(), "barriers at {}:\n{}", self.path().await, barriers.join("\n"));
+        let barriers: Vec<_> = violations.iter().map(barrier).collect();
+        assert!(
+            barriers.is_empty(),
+            "barriers at {}, {}:\n{}",
+            self.path().await,
+            self.run(LOOK).await,
+            barriers.join("\n")
+        );
     }
 
     /// URLs requested since the last call.
@@ -107,6 +111,13 @@ impl Browser {
         let picture = STANDARD.decode(taken["data"].as_str().unwrap()).unwrap();
         fs::write(folder.join(format!("{name}.png")), picture).unwrap();
     }
+}
+
+/// The script of axe, which `cargo xtask setup` installs.
+fn axe() -> String {
+    let axe = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/tools/node_modules/axe-core/axe.min.js");
+    fs::read_to_string(&axe)
+        .unwrap_or_else(|_| panic!("{} is missing: run `cargo xtask setup`", axe.display()))
 }
 
 fn barrier(rule: &Value) -> String {

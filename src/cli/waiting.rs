@@ -1,10 +1,10 @@
 //! Waiting for a database at the start.
 
-use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use crate::adoption::{MigrateError, MigrateErrorReason};
 use crate::db::{DbError, Location};
+use crate::registrar::Refusal;
 
 /// How long the start waits for a database that is away, or that another program holds: about as long as a server takes to
 /// start or a standby to take over.
@@ -24,15 +24,13 @@ pub(super) async fn when_available<T>(
     let until = Instant::now() + MOST;
     let mut has_said = false;
     loop {
-        let mut tried = pin!(attempt());
-        let done = tokio::select! {
-            done = &mut tried => done,
-            () = tokio::time::sleep(SILENT), if !has_said => {
-                tracing::warn!("waiting for {database}: another program may hold it, or its migration takes long");
-                has_said = true;
-                tried.await
-            }
-        };
+        // In a task of its own: an attempt may block the thread while it waits for a lock.
+        let says = (!has_said).then(|| tokio::spawn(say_that_it_takes_long(database.to_string())));
+        let done = attempt().await;
+        if let Some(says) = says {
+            has_said = says.is_finished();
+            says.abort();
+        }
         match done {
             Err(error) if may_pass(&error) && Instant::now() + PAUSE < until => {
                 if !has_said {
@@ -46,12 +44,20 @@ pub(super) async fn when_available<T>(
     }
 }
 
+async fn say_that_it_takes_long(database: String) {
+    tokio::time::sleep(SILENT).await;
+    tracing::warn!("waiting for {database}: another program may hold it, or its migration takes long");
+}
+
 /// Whether the database may be available in a moment.
 fn may_pass(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let error = match cause.downcast_ref() {
             Some(MigrateError { reason: MigrateErrorReason::Db(error), .. }) => Some(error),
-            _ => cause.downcast_ref::<DbError>(),
+            _ => match cause.downcast_ref() {
+                Some(Refusal::Engine(error)) => Some(error),
+                _ => cause.downcast_ref::<DbError>(),
+            },
         };
         error.is_some_and(|error| error.is_transient() || matches!(error, DbError::Busy))
     })

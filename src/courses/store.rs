@@ -78,7 +78,8 @@ impl Rolled for Course {
 
     async fn all(db: &Db) -> Result<Rows<Texts>, DbError> {
         let sql = "select cast(c.id as bigint), cast(c.name as text), cast(c.level as text), \
-                   cast(cc.code as text) from courses c left join matricula_course_codes cc on cc.course_id = c.id";
+                   cast(cc.code as text) from courses c left join matricula_course_codes cc on cc.course_id = c.id \
+                   where c.id is not null";
         Texts::all(db, sql).await
     }
 

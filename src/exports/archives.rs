@@ -174,12 +174,12 @@ impl OneRoster {
             }
             ArchiveRow::Course(course, level) => {
                 let ((id, code), [year, _]) = (self.course(&course), self.sessions());
-                let (title, level) = (named(course.name, &id), level.unwrap_or_default());
+                let (title, level) = (named(course.name, or(&code, &id)), level.unwrap_or_default());
                 self.row("courses", &[&id, "", "", &year, &title, &code, &level, SCHOOL, "", ""])
             }
             ArchiveRow::Class(course, level) => {
                 let ((id, code), [_, term]) = (self.course(&course), self.sessions());
-                let (title, level) = (named(course.name, &id), level.unwrap_or_default());
+                let (title, level) = (named(course.name, or(&code, &id)), level.unwrap_or_default());
                 let rest = ["scheduled", "", SCHOOL, &term, "", "", ""];
                 self.row("classes", &[&[&*id, "", "", &title, &level, &id, &code], rest.as_slice()].concat())
             }
@@ -193,13 +193,18 @@ impl OneRoster {
 
     fn user(&mut self, student: Named, email: Option<String>) -> io::Result<()> {
         let (id, number) = self.student(&student);
-        let name = on_one_line(&named(student.name, &id));
+        let name = on_one_line(&named(student.name, or(&number, &id)));
         let (given, family) = given_and_family(&name);
         let email = email.unwrap_or_default();
         let begin = [&*id, "", "", "true", &*id, "", given, family, "", &*number, &*email];
         let rest = ["", "", "", "", "", "", "", "", "", SCHOOL, ""];
         self.row("users", &[begin, rest].concat())
     }
+}
+
+/// The number or code, if there is one to show, otherwise the id.
+fn or<'a>(shown: &'a str, id: &'a str) -> &'a str {
+    if shown.is_empty() { id } else { shown }
 }
 
 /// The number or code for people; none where it was made up.

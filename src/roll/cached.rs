@@ -12,9 +12,9 @@ use tokio::sync::{Mutex, Notify};
 use super::comparison::Comparison;
 use super::index::Index;
 use crate::count::to_i64;
-use crate::db::{Db, DbError};
+use crate::db::{Backoff, Db, DbError};
 use crate::events::store::last_seq;
-use crate::lists::Rolled;
+use crate::lists::{Rolled, run_blocking};
 
 /// How long the index is considered fresh after it was compared with the table.
 const FRESH_TTL: Duration = Duration::from_secs(10);
@@ -33,6 +33,10 @@ const PAUSE: Duration = Duration::from_millis(3);
 const ADDED_AT_A_TIME: usize = 100;
 /// Fewer records than these are updated one by one, even if that is all of them.
 const FEW: usize = 1_000;
+/// Of a large table, this part of the records: more take longer than reading it again.
+const SMALL_PART: usize = 50;
+/// How long a table is read again while the server of the database is away.
+const RETRY_TIME: Duration = Duration::from_secs(5);
 
 /// The list of all records of a kind. Its index is read before the first search, and follows the log until the school is
 /// closed. Cheap to clone; all clones share the index.
@@ -73,6 +77,11 @@ pub(super) struct CachedIndex {
 }
 
 impl CachedIndex {
+    /// How many records are updated one by one.
+    fn few(&self) -> usize {
+        FEW.max(self.index.len() / SMALL_PART)
+    }
+
     /// Whether it was compared with the table recently. For a small table, that is before a search.
     fn is_fresh(&self, small: usize) -> bool {
         let is_for_search = self.is_searched || self.index.len() > small;
@@ -113,7 +122,7 @@ impl<R: Rolled> Roll<R> {
         let mut cached = self.0.cached.lock().await;
         let cached = self.updated(&mut cached).await?;
         cached.is_searched = true;
-        if cached.is_due(self.0.small) || !cached.index.is_sorted(Index::BY_NAME) {
+        if cached.is_due(self.0.small) {
             self.0.wanted.notify_one();
         }
         Ok(Arc::clone(&cached.index))
@@ -141,6 +150,16 @@ impl<R: Rolled> Roll<R> {
     }
 
     async fn read(&self) -> Result<CachedIndex, DbError> {
+        let mut backoff = Backoff::new(RETRY_TIME);
+        loop {
+            match self.read_once().await {
+                Err(error) => backoff.wait(error).await?,
+                read => return read,
+            }
+        }
+    }
+
+    async fn read_once(&self) -> Result<CachedIndex, DbError> {
         let began = Instant::now();
         // Before reading: what is added to the log meanwhile is applied again, which changes nothing.
         let seq = last_seq(&self.0.db).await?;
@@ -149,14 +168,20 @@ impl<R: Rolled> Roll<R> {
         while let Some(chunk) = rows.next().await {
             chunk?.iter().try_for_each(|record| index.push(record))?;
         }
-        index.finish();
+        // Names are sorted before anybody has the index: a change could otherwise come before their order.
+        let index = run_blocking(move || {
+            index.finish();
+            index.order(Some(Index::BY_NAME));
+            index
+        })
+        .await?;
         Ok(CachedIndex { began, took: began.elapsed(), is_searched: false, seq, index: Arc::new(index) })
     }
 
     /// Applies the changes that matricula has made since, and adds records that another program has added; returns
     /// `false` if it is faster to read the table again.
     async fn catch_up(&self, cached: &mut CachedIndex) -> Result<bool, DbError> {
-        let max = FEW.max(cached.index.len() / 4);
+        let max = cached.few();
         let changes = R::changed_since(&self.0.db, cached.seq, to_i64(max)).await?;
         if changes.len() == max || cached.index.is_worn() {
             return Ok(false);
@@ -166,7 +191,7 @@ impl<R: Rolled> Roll<R> {
         cached.seq = seq.unwrap_or(cached.seq);
         // Most tables number new rows upward, so those that another program adds are found at once.
         let mut count = 0;
-        while count < max {
+        while count < FEW {
             let last = cached.index.last_id().unwrap_or(i64::MIN);
             let added = R::newer_than(&self.0.db, last, to_i64(ADDED_AT_A_TIME)).await?;
             count += added.len();
@@ -197,6 +222,16 @@ impl<R: Rolled> Roll<R> {
     /// Compares the index with the table, and updates what differs. Searches go on meanwhile.
     pub(super) async fn renew(&self) -> Result<(), DbError> {
         let _turn = self.0.renewing.lock().await;
+        let mut backoff = Backoff::new(RETRY_TIME);
+        loop {
+            match self.compare_and_update().await {
+                Err(error) => backoff.wait(error).await?,
+                compared => return compared,
+            }
+        }
+    }
+
+    async fn compare_and_update(&self) -> Result<(), DbError> {
         let began = Instant::now();
         let (mut comparison, previous) = {
             let cached = self.0.cached.lock().await;
@@ -221,7 +256,7 @@ impl<R: Rolled> Roll<R> {
         let Some(cached) = cached.as_mut().filter(|cached| cached.began == previous) else { return Ok(()) };
         let took = began.elapsed().saturating_sub(paused);
         let ids = comparison.differences(&cached.index);
-        if ids.len() > FEW.max(cached.index.len() / 4) {
+        if ids.len() > cached.few() {
             *cached = self.read().await?;
         } else {
             self.reload(cached, ids).await?;

@@ -4,10 +4,9 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::cached::{Roll, Shared};
-use super::index::Index;
 use crate::background::with_span;
 use crate::db::DbError;
-use crate::lists::{Rolled, run_blocking};
+use crate::lists::Rolled;
 
 /// How often the index follows the log while nobody searches. A search follows it too.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -28,17 +27,10 @@ impl<R: Rolled> Roll<R> {
 
     /// Brings the index up to date, and reads it if there is none. While a large table is read again, searches go on.
     async fn tend(&self) -> Result<(), DbError> {
-        let (index, is_due) = {
+        let is_due = {
             let mut cached = self.0.cached.lock().await;
-            let cached = self.updated(&mut cached).await?;
-            (Arc::clone(&cached.index), cached.is_due(self.0.small))
+            self.updated(&mut cached).await?.is_due(self.0.small)
         };
-        if !index.is_sorted(Index::BY_NAME) {
-            run_blocking(move || {
-                index.order(Some(Index::BY_NAME));
-            })
-            .await?;
-        }
         if is_due { self.renew().await } else { Ok(()) }
     }
 }
@@ -55,8 +47,12 @@ async fn keep<R: Rolled>(shared: Weak<Shared<R>>) {
             tracing::warn!(%error, list = R::LIST, "a list for searches could not be read; trying again");
         }
         was_read = tended.is_ok();
-        let pause = if was_read { INTERVAL } else { RETRY_DELAY };
-        #[expect(clippy::let_underscore_must_use, reason = "either is a reason to look")]
-        let _ = tokio::time::timeout(pause, wanted.notified()).await;
+        if was_read {
+            #[expect(clippy::let_underscore_must_use, reason = "either is a reason to look")]
+            let _ = tokio::time::timeout(INTERVAL, wanted.notified()).await;
+        } else {
+            // Not sooner because somebody searches: each search would begin to read the table.
+            tokio::time::sleep(RETRY_DELAY).await;
+        }
     }
 }

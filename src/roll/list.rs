@@ -1,11 +1,13 @@
 //! The list of a roll: from the database where that is as good, otherwise from the index.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
 use super::Roll;
+use super::index::Index;
 use crate::db::{Db, DbError, Rows};
 use crate::lists::{
     Direction, ListPart, Page, Rolled, Sorting, Wanted, has_exact_texts, run_blocking, select,
@@ -45,6 +47,14 @@ impl<R: Rolled> Roll<R> {
         select(rows, wanted.search.clone(), sorting, page).await
     }
 
+    /// Reading takes a while: in a task of its own it is not cancelled and started again with every letter that somebody
+    /// types.
+    async fn index_for_search(&self) -> Result<Arc<Index>, DbError> {
+        let roll = self.clone();
+        let index = tokio::spawn(async move { roll.current_index().await });
+        index.await.map_err(|error| DbError::Engine(error.to_string()))?
+    }
+
     async fn search(
         &self,
         viewer: &Viewer,
@@ -52,13 +62,14 @@ impl<R: Rolled> Roll<R> {
         sorting: Sorting,
         page: &Page,
     ) -> Result<ListPart<R>, DbError> {
-        // Reading takes a while: in a task of its own it is not cancelled and started again with every letter that
-        // somebody types.
-        let roll = self.clone();
-        let index = tokio::spawn(async move { roll.current_index().await });
-        let index = index.await.map_err(|error| DbError::Engine(error.to_string()))??;
-        let (search, after, max) = (wanted.search.clone(), page.after.clone(), page.max_rows());
+        // Nobody has a turn while the index is read. Whoever waits for a turn does not have the index: a change would then
+        // copy all of it.
+        if self.0.cached.lock().await.is_none() {
+            self.index_for_search().await?;
+        }
         let turn = viewer.db().turn_to_search().await?;
+        let index = self.index_for_search().await?;
+        let (search, after, max) = (wanted.search.clone(), page.after.clone(), page.max_rows());
         let found = run_blocking(move || {
             let _turn = turn;
             index.page(search.as_ref(), &sorting, after.as_ref(), max)

@@ -115,7 +115,7 @@ impl Rolled for Student {
     async fn all(db: &Db) -> Result<Rows<Texts>, DbError> {
         let sql = "select cast(s.id as bigint), cast(s.name as text), cast(s.email as text), \
                    cast(sn.number as text) from students s \
-                   left join matricula_student_numbers sn on sn.student_id = s.id";
+                   left join matricula_student_numbers sn on sn.student_id = s.id where s.id is not null";
         Texts::all(db, sql).await
     }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::access::WithToken as _;
 use crate::lists::pages;
-use crate::school::{Course, Reply, School};
+use crate::school::{Course, Database, Reply, School};
 
 fn encoded(text: &str) -> String {
     form_urlencoded::byte_serialize(text.as_bytes()).collect()
@@ -291,4 +291,30 @@ async fn courses_are_open_to_students_as_they_are_to_them() {
     assert_eq!(open(&tokens[0]).await, [2]);
     assert_eq!(open(&tokens[1]).await, [1]);
     assert_eq!(open(&admin).await, [1, 3]);
+}
+
+#[tokio::test]
+async fn a_row_without_an_id_is_not_found_and_disturbs_nobody() {
+    let database = Database::new();
+    database.runs(
+        "create table students (id bigint unique, name text, email text);
+         create table courses (id bigint unique, name text, level text);
+         insert into students (id, name, email) values (1, 'Ana', '');
+         insert into courses (id, name, level) values (1, 'Algebra', '');",
+    );
+    School::open_at(&database).await.close().await;
+    database.runs(
+        "insert into students (id, name, email) values (null, 'Anna', '');
+         insert into courses (id, name, level) values (null, 'Analysis', '')",
+    );
+    let school = School::open_at(&database).await;
+    for list in ["students", "courses"] {
+        for query in ["q=a", "sort=name"] {
+            assert_eq!(
+                school.get(&format!("/api/v1/{list}?{query}")).await.is_ok().ids(),
+                [1],
+                "{list} {query}"
+            );
+        }
+    }
 }

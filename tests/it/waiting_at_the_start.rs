@@ -6,17 +6,22 @@ use crate::school::{Client, Process, School, eventually, matricula};
 
 #[tokio::test]
 async fn a_start_waits_for_another_program_and_says_so() {
+    waits_for("begin; lock table log_head in access exclusive mode", "begin immediate").await;
+}
+
+#[tokio::test]
+async fn a_start_waits_for_a_program_that_keeps_readers_out_as_well() {
+    let holds = "begin; lock table matricula_migrations in access exclusive mode";
+    waits_for(holds, "pragma journal_mode = delete; begin exclusive").await;
+}
+
+/// Another program holds the database by one of these statements, on a server or in a file.
+async fn waits_for(on_a_server: &str, in_a_file: &str) {
     let school = School::open().await;
     school.student("Ana").await;
     let database = school.close().await;
-    let holds = if database.is_on_a_server() {
-        "begin; lock table log_head in access exclusive mode"
-    } else {
-        // A program that does not know of the write-ahead log keeps readers out as well.
-        "pragma journal_mode = delete; begin exclusive"
-    };
     let other = database.other_program();
-    other.execute_batch(holds).unwrap();
+    other.execute_batch(if database.is_on_a_server() { on_a_server } else { in_a_file }).unwrap();
     let output = database.folder().join("output");
     let mut command = matricula();
     command.args(["serve", "--listen", "127.0.0.1:0", "--database"]).arg(database.argument());

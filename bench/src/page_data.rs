@@ -16,7 +16,7 @@ pub(crate) const USER: &str = "X-Remote-User";
 const STUDENT: u32 = 1;
 /// Imports and changes of seats in their lists, accounts, and tokens.
 const LISTED: usize = 40;
-/// Rows of the import, of which every tenth is refused.
+/// Rows of the import. Every tenth is refused.
 const ROWS: usize = 2_000;
 
 /// What the pages show.

@@ -38,7 +38,7 @@ pub fn backups(folder: &Path, clock: &Clock) -> Finding {
     }
 }
 
-/// What a backup that was killed leaves, and files of SQLite beside a database.
+/// Endings of files that a killed backup leaves behind, and of SQLite's own files beside a database.
 const NO_BACKUPS: [&str; 4] = ["partial", "-wal", "-shm", "-journal"];
 
 /// When the newest backup was made: any file with content.

@@ -217,7 +217,7 @@ impl Storage {
         Ok(())
     }
 
-    /// Ends the work after `done` steps, since whoever had it done may not do that any more.
+    /// Ends the work after `done` steps, because the person who began it has lost the right to import.
     pub(super) async fn stop(&self, assignment: &Assignment, done: usize) -> Result<(), ImportError> {
         let written = self.write(vec![staging::stop(assignment, done, &self.clock.stamp())]).await?;
         if written.last() == Some(&1) { Ok(()) } else { Err(Refusal::ImportTaken.into()) }

@@ -123,7 +123,7 @@ impl Roster {
         !self.rows.is_empty() || self.is_searched()
     }
 
-    /// Whether these are only the students whom a search finds.
+    /// Whether somebody has searched, so that other students may be missing.
     pub(super) fn is_searched(&self) -> bool {
         !self.view.q.trim().is_empty()
     }

@@ -34,8 +34,8 @@ pub(super) struct Index {
     by_text: [OnceLock<Vec<u32>>; 2],
 }
 
-/// The sort keys: the id, and two texts.
-const SORTS: [Option<usize>; 3] = [None, Some(0), Some(1)];
+/// The texts by which a list can be sorted, besides the id.
+const TEXTS_TO_SORT_BY: [usize; 2] = [0, 1];
 
 impl Index {
     /// The text by which pages sort what a search finds.
@@ -141,13 +141,13 @@ impl Index {
         removed.sort_unstable();
         removed.dedup();
         let added = records.iter().map(|record| self.append(record)).collect::<Result<Vec<_>, _>>()?;
-        let orders = SORTS.map(|sort| {
-            let is_there = sort.is_none_or(|text| self.is_sorted(text));
-            is_there.then(|| self.updated_order(sort, &removed, &added))
+        // Both from the orders as they are: places are found by them.
+        let by_id = self.updated_order(None, &removed, &added);
+        let by_text = TEXTS_TO_SORT_BY.map(|text| {
+            let order = self.is_sorted(text).then(|| self.updated_order(Some(text), &removed, &added));
+            order.map_or_else(OnceLock::new, OnceLock::from)
         });
-        let [by_id, by_name, by_second] = orders;
-        self.by_id = by_id.unwrap_or_default();
-        self.by_text = [by_name, by_second].map(|order| order.map_or_else(OnceLock::new, OnceLock::from));
+        (self.by_id, self.by_text) = (by_id, by_text);
         for number in removed {
             self.alive[number as usize] = false;
         }

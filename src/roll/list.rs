@@ -62,8 +62,8 @@ impl<R: Rolled> Roll<R> {
         sorting: Sorting,
         page: &Page,
     ) -> Result<ListPart<R>, DbError> {
-        // Nobody has a turn while the index is read. Whoever waits for a turn does not have the index: a change would then
-        // copy all of it.
+        // A first read takes long: it does not take up a turn. While a search waits for its turn, it does not keep the index
+        // either, because a change would then have to copy all of it.
         if self.0.cached.lock().await.is_none() {
             self.index_for_search().await?;
         }

@@ -215,7 +215,7 @@ impl Schools {
             }
         }
         next.by_host =
-            next.by_name.values().map(|served| (served.settings.host(), Arc::clone(served))).collect();
+            next.by_name.values().map(|served| (served.settings.host.clone(), Arc::clone(served))).collect();
         *directory = next;
         new
     }

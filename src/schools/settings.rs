@@ -21,6 +21,8 @@ pub struct SchoolSettings {
     pub name: Arc<str>,
     /// The address at which people reach it. Requests for its host are for this school.
     pub public_url: PublicUrl,
+    /// The [`canonical`] host of this address.
+    pub host: String,
     /// Its database.
     pub database: Location,
     /// The file that lists its providers of single sign-on.
@@ -30,12 +32,6 @@ pub struct SchoolSettings {
 }
 
 impl SchoolSettings {
-    /// The [`canonical`] host of its address.
-    #[must_use]
-    pub fn host(&self) -> String {
-        canonical(host_of(self.public_url.authority().as_bytes()).unwrap_or_default())
-    }
-
     /// The same for two names of one database file.
     fn database_identity(&self) -> (Location, Option<(u64, u64)>) {
         match &self.database {
@@ -50,7 +46,7 @@ impl SchoolSettings {
     /// Whether two schools cannot be served at the same time.
     #[must_use]
     pub fn conflicts_with(&self, other: &Self) -> bool {
-        self.host() == other.host() || self.database_identity() == other.database_identity()
+        self.host == other.host || self.database_identity() == other.database_identity()
     }
 }
 
@@ -140,9 +136,8 @@ fn settings(name: Arc<str>, table: toml::Value, folder: &Path) -> Result<SchoolS
     let school: FileSchool = table.try_into().map_err(|why: toml::de::Error| bad(&why))?;
     let of = |key: &str, why: &dyn fmt::Display| BadSchool(format!("{key}: {why}"));
     let public_url: PublicUrl = school.public_url.parse().map_err(|why| of("public-url", &why))?;
-    if host_of(public_url.authority().as_bytes()).is_none() {
-        return Err(of("public-url", &"its host is not valid"));
-    }
+    let host = host_of(public_url.authority().as_bytes()).map(canonical);
+    let host = host.ok_or_else(|| of("public-url", &"its host is not valid"))?;
     if public_url.as_str() != public_url.origin() {
         return Err(of("public-url", &"a school is known by its host, so its address has no path"));
     }
@@ -151,7 +146,7 @@ fn settings(name: Arc<str>, table: toml::Value, folder: &Path) -> Result<SchoolS
         server @ Location::Server(_) => server,
     };
     let sign_on = school.sign_on.map(|file| folder.join(file));
-    Ok(SchoolSettings { name, public_url, database, sign_on, new_school: school.new_school })
+    Ok(SchoolSettings { name, public_url, host, database, sign_on, new_school: school.new_school })
 }
 
 /// What TOML says about a mistake, in one line and without the text around it, which may contain a password.
@@ -180,7 +175,7 @@ fn without_conflicts(listed: BTreeMap<Arc<str>, Result<SchoolSettings, BadSchool
     let mut conflicts = BTreeMap::new();
     for (name, school) in &found.schools {
         let others = [
-            ("host", hosts.insert(school.host(), name)),
+            ("host", hosts.insert(school.host.clone(), name)),
             ("database", databases.insert(school.database_identity(), name)),
         ];
         for (what, other) in others {
@@ -217,7 +212,7 @@ mod tests {
         let lyon = &found.schools["lyon"];
         assert_eq!(lyon.database, Location::File(folder.path().join("lyon.db")));
         assert_eq!(lyon.sign_on, Some(folder.path().join("sso/lyon.toml")));
-        assert_eq!(lyon.host(), "lyon.example.edu");
+        assert_eq!(lyon.host, "lyon.example.edu");
     }
 
     #[test]

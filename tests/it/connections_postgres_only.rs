@@ -65,27 +65,6 @@ fn connection_errors_are_one_line_without_the_password() {
 }
 
 #[tokio::test]
-async fn a_start_waits_for_a_server_that_does_not_answer_yet() {
-    let server = Server::start().unwrap();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    let url = server.url().replace(&format!(":{}", server.port()), &format!(":{port}"));
-    // The first connections are closed at once, as by a server that still starts.
-    let connections = tokio::spawn(async move {
-        for _ in 0..3 {
-            drop(listener.accept().await.unwrap());
-        }
-        while let Ok((mut client, _)) = listener.accept().await {
-            let mut real = TcpStream::connect(("127.0.0.1", server.port())).await.unwrap();
-            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut client, &mut real).await });
-        }
-    });
-    let school = Process::serve_at(&url).await;
-    Client::new(school.address).ask("GET", "/api/v1/students").await.is_ok();
-    connections.abort();
-}
-
-#[tokio::test]
 async fn a_server_that_is_too_old_is_named() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();

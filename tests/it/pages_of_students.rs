@@ -52,7 +52,7 @@ async fn a_student_enrolls_by_part_of_a_name_drops_and_undoes_it() {
         page.click_text("Enroll in Algebra").await;
         page.waits_for_text("Enrolled in Algebra.").await;
         assert_eq!(ana.courses().await, ["Algebra"]);
-        // Whoever enrolls by keyboard goes on in the search, and after a drop in the list.
+        // By keyboard, the focus is in the search after enrolling, and in the list after a drop.
         page.waits_for_focus("Course name").await;
         page.type_into("Course name", "bot").await;
         page.click_text("Enroll in Botany").await;

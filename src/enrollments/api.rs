@@ -259,14 +259,6 @@ type RestoreErrors = (StudentNotFound, CourseNotFound, NothingToRestore, RowRefu
 
 impl Resource for Enrollment {}
 
-impl Resource for Waitlisted {}
-
-impl Located for Waitlisted {
-    fn location(&self) -> String {
-        format!("/api/v1/students/{}/courses/{}", self.student_id, self.course_id)
-    }
-}
-
 impl Located for Enrollment {
     fn location(&self) -> String {
         format!("/api/v1/students/{}/courses/{}", self.student_id, self.course_id)

@@ -1,10 +1,13 @@
 //! Ids of OneRoster CSV, which have 1 to 255 letters, digits and `. - _ / @`.
 //!
 //! A number or code with other characters, as `CS 101`, becomes an id from which it can be read again: `@CS@20101`. It
-//! begins with `@`, and each other byte of UTF-8 is written as `@` and two hexadecimal digits.
+//! begins with `@`, and each other byte of UTF-8 is written as `@` and two hexadecimal digits. So does one that spreadsheets
+//! make of other ids, as `12.0`, which would be refused when it is read: `@12.0`.
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
+
+use super::reading::looks_damaged;
 
 const ESCAPE: char = '@';
 /// The most characters of an id.
@@ -13,7 +16,7 @@ const MAX_ID: usize = 255;
 /// The id for a number or code; `None` if it would be too long.
 #[must_use]
 pub fn id_of(text: &str) -> Option<Cow<'_, str>> {
-    if is_id(text) && escaped_text(text).is_none() {
+    if is_id(text) && !looks_damaged(text) && escaped_text(text).is_none() {
         return Some(Cow::Borrowed(text));
     }
     let mut id = String::from(ESCAPE);
@@ -68,6 +71,10 @@ mod tests {
             ("a/b@c.d_e", "a/b@c.d_e"),
             ("@ana", "@ana"),
             ("CS 101", "@CS@20101"),
+            ("12.0", "@12.0"),
+            ("5-Jan", "@5-Jan"),
+            ("N/A", "@N/A"),
+            ("--", "@--"),
             ("Ñu", "@@c3@91u"),
             ("a@ b", "@a@40@20b"),
             ("@CS@20101", "@@40CS@4020101"),

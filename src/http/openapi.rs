@@ -262,14 +262,15 @@ impl<T: ToSchema + Resource, W: ToSchema> IntoResponses for Admitted<T, W> {
     }
 }
 
-impl<T: ToSchema + Resource, W: ToSchema + Resource> IntoResponses for Restored<T, W> {
+impl<T: ToSchema + Resource, W: ToSchema> IntoResponses for Restored<T, W> {
     fn responses() -> Responses {
+        let location = ("Location", "The address of the enrollment, if it is one that is back.");
         let either = OneOfBuilder::new().item(schema_of::<T>()).item(schema_of::<W>()).build();
         let schema = RefOr::T(either.into());
         [with_schema(
             "201",
             "It is back, or the student is on the waitlist again, and saved.",
-            &[LOCATION],
+            &[location],
             schema,
             None,
         )]

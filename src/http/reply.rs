@@ -63,7 +63,7 @@ pub enum Admitted<T, W> {
     Waiting(W),
 }
 
-/// 201 with `Location` and a body: of what is back, or of the place on the waitlist.
+/// 201 with a body: of what is back, with its `Location`, or of the place on the waitlist, which has none.
 #[derive(Debug)]
 pub enum Restored<T, W> {
     /// It is back.
@@ -191,11 +191,11 @@ impl<T: Located, W: Serialize> IntoResponse for Admitted<T, W> {
     }
 }
 
-impl<T: Located, W: Located> IntoResponse for Restored<T, W> {
+impl<T: Located, W: Serialize> IntoResponse for Restored<T, W> {
     fn into_response(self) -> Response {
         match self {
             Self::Back(body) => Created(body).into_response(),
-            Self::Place(body) => Created(body).into_response(),
+            Self::Place(body) => json(StatusCode::CREATED, &body),
         }
     }
 }

@@ -63,7 +63,10 @@ async fn a_place_on_the_waitlist_comes_back_in_front_of_those_who_joined_later()
     assert_eq!(algebra.waitlist().await, ["Cleo", "Dan"]);
     let before = school.log().await.len();
 
-    let restored = school.restores(&ben, &algebra).await.is_created().json();
+    let reply = school.restores(&ben, &algebra).await.is_created();
+    // A place has no address of its own.
+    assert!(reply.headers.get("location").is_none());
+    let restored = reply.json();
     assert_eq!(restored["status"], "waitlisted");
 
     assert_eq!((&restored["position"], &restored["joined_at"]), (&json!(1), &waits["joined_at"]));

@@ -13,6 +13,11 @@ async fn a_start_waits_for_another_program_and_says_so() {
 }
 
 #[tokio::test]
+async fn a_start_waits_for_a_program_that_locks_enrollments() {
+    waits_for("begin; lock table student_courses in access exclusive mode", "begin exclusive").await;
+}
+
+#[tokio::test]
 async fn a_start_waits_for_a_program_that_keeps_readers_out_as_well() {
     let holds = "begin; lock table matricula_migrations in access exclusive mode";
     waits_for(holds, "pragma journal_mode = delete; begin exclusive").await;

@@ -66,6 +66,10 @@ fn map_server_error(answer: &ServerError) -> DbError {
         {
             DbError::Conflict(message.to_owned())
         }
+        // Statements share a round trip: the one whose failure is known first may not be the one that failed first.
+        _ if *code == SqlState::IN_FAILED_SQL_TRANSACTION => {
+            DbError::Conflict("another statement of the transaction has failed".to_owned())
+        }
         _ if *code == SqlState::LOCK_NOT_AVAILABLE || *code == SqlState::QUERY_CANCELED => DbError::Busy,
         _ if *code == SqlState::DISK_FULL => DbError::Full,
         _ if is_transient_code(code) || *code == SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT => {

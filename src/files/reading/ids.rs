@@ -3,6 +3,11 @@
 use super::reasons::Damage;
 use super::record::CellKind;
 
+/// Whether an id looks like what a spreadsheet makes of others, so that a file with it is refused.
+pub(in crate::files) fn looks_damaged(id: &str) -> bool {
+    damage(id, CellKind::Text).is_some()
+}
+
 /// What a spreadsheet has made of an id, if it has.
 ///
 /// `1.23E+11` is damage, `02E800` is an id: spreadsheets write the exponent with a sign, and a decimal mark before it

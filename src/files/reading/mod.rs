@@ -48,6 +48,7 @@ use utoipa::ToSchema;
 pub use self::archive::{MAX_BYTES, MAX_ENTRIES, MAX_INFLATED_BYTES};
 pub use self::copies::without_passwords;
 pub use self::encoding::Encoding;
+pub(in crate::files) use self::ids::looks_damaged;
 pub use self::meaning::Meaning;
 pub use self::reasons::{Damage, Quoted, Reason, RefusedRow};
 pub use self::refusals::FileRefusal;

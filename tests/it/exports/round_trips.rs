@@ -111,6 +111,8 @@ async fn a_oneroster_archive_comes_back() {
         ("Madona", Some("a/b@c.d_e-f")),
         ("Ñuño", Some("Nº 7")),
         ("Eve", Some("@Nº@207")),
+        ("Ned", Some("12.0")),
+        ("Ina", Some("N/A")),
         ("Ana de la Cruz", None),
     ] {
         students.push(add_student(&school, name, number).await);

@@ -223,7 +223,8 @@ async fn a_list_of_schools_that_cannot_be_used_is_refused_with_the_reason() {
     assert!(no_school.contains("lists no school"), "{no_school}");
     std::fs::create_dir(lyon.folder().join("empty")).unwrap();
     let mut command = matricula();
-    let no_school = command.arg("--schools").arg(lyon.folder().join("empty")).output().unwrap();
+    command.arg("--schools").arg(lyon.folder().join("empty")).args(["--listen", "127.0.0.1:0"]);
+    let no_school = command.output().unwrap();
     assert!(String::from_utf8(no_school.stderr).unwrap().contains("lists no school"));
     let both = refused("", &["--database", "x.db"]);
     assert!(both.contains("--schools") && both.contains("--database"), "{both}");

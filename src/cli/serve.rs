@@ -15,7 +15,6 @@ use crate::adoption::MigrateOptions;
 use crate::clock::Clock;
 use crate::config::{Front, ServeArgs, TlsArgs, check_exposure, check_front, is_loopback};
 use crate::count::counted;
-use crate::db::{Db, Standbys};
 use crate::http::limits::RequestLimits;
 use crate::http::server::{self, Bounds, Server};
 use crate::http::tls::{CertificateFiles, RELOAD_INTERVAL, Tls};
@@ -63,15 +62,6 @@ pub(super) fn certificate_files(args: &TlsArgs) -> anyhow::Result<Option<Certifi
         (None, None) => Ok(None),
         (Some(_), None) => bail!("--tls-cert needs the private key of the certificate: --tls-key"),
         (None, Some(_)) => bail!("--tls-key needs the certificate of the private key: --tls-cert"),
-    }
-}
-
-/// Warns if a failover can lose changes that were confirmed.
-async fn warn_about_standbys(db: &Db) {
-    match db.server_state().await.map(|state| state.map(|state| state.standbys)) {
-        Ok(Some(standbys @ Standbys::Unconfirmed(_))) => tracing::warn!("{standbys}"),
-        Ok(_) => {}
-        Err(error) => tracing::warn!("it is not known whether the database has standbys: {error}"),
     }
 }
 
@@ -124,15 +114,16 @@ async fn serve_school(
     let scheme = if front.tls { "https" } else { "http" };
     let school = when_available(database, async || {
         let (clock, front, metrics) = (clock.clone(), front.clone(), metrics.clone());
+        if args.read_only {
+            return School::open_read_only(database, clock, front, metrics, ways(&args)?).await;
+        }
         School::open_with(database, clock, front, metrics, &options, ways(&args)?).await
     })
     .await?;
     if has_ways || (!loopback && !args.allow_unauthenticated) {
         school.app.access.stay_closed();
     }
-    warn_about_standbys(&school.db).await;
-    school.app.imports.start();
-    school.app.seat_changes.start();
+    school.go_on().await;
     school.app.prepare_searches();
     let router = router::router(school.app.clone(), &limits);
     // Before the line is printed: a program that reads it may send the signal at once.
@@ -189,6 +180,7 @@ async fn serve_schools(
         metrics,
         proxy: TrustedProxy::new(args.trust_user_header, args.trusted_proxy)?,
         stay_closed: !args.allow_unauthenticated,
+        read_only: args.read_only,
         log_dropped: log.dropped(),
     };
     if args.allow_unauthenticated {

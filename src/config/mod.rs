@@ -132,6 +132,11 @@ pub struct ServeArgs {
     #[arg(long, env = "MATRICULA_NEW_SCHOOL", value_parser = yes_or_no)]
     pub new_school: bool,
 
+    /// Only read: for a PostgreSQL database that cannot be written to, such as a standby. Changes are refused, and nobody
+    /// signs in. The database has to be migrated already.
+    #[arg(long, env = "MATRICULA_READ_ONLY", value_parser = yes_or_no)]
+    pub read_only: bool,
+
     /// Serve several schools, each at the host of its own address: a file that lists them, or a folder with a file for
     /// each. See "Many institutions" in the documentation.
     #[arg(

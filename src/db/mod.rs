@@ -101,6 +101,25 @@ impl Db {
         Ok(Self { readers, counts: Arc::default(), turns: Arc::new(turns), client: None })
     }
 
+    /// As [`Db::open`], with names and what they stand for in every statement, where a standby can have no views. A file
+    /// has views all the same.
+    ///
+    /// # Errors
+    /// As [`Db::open`].
+    pub fn open_with_definitions(
+        location: &Location,
+        definitions: &[(&'static str, String)],
+    ) -> Result<Self, DbError> {
+        let Location::Server(url) = location else {
+            let view = |(name, select): &(&str, String)| format!("create temporary view {name} as {select};");
+            return Self::open_with_views(location, &definitions.iter().map(view).collect::<String>());
+        };
+        let address = url.address()?.with_definitions(definitions);
+        let readers = Readers::Postgres(Arc::new(postgres::Readers::start(address)?));
+        let turns = Arc::new(Turns::new(postgres::SCANS, postgres::STREAMS));
+        Ok(Self { readers, counts: Arc::default(), turns, client: None })
+    }
+
     /// The same database, with long reads counted against this client's share.
     #[must_use]
     pub fn for_client(&self, client: Option<Client>) -> Self {

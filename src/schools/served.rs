@@ -50,6 +50,8 @@ pub(super) struct Common {
     pub(super) proxy: Option<TrustedProxy>,
     /// Whether nobody gets in without an account or a token, even where there is none yet.
     pub(super) stay_closed: bool,
+    /// Whether schools are only read.
+    pub(super) read_only: bool,
     pub(super) log_dropped: Counter,
     /// Databases that were there: one that is missing later was moved away, and no empty one takes its place.
     pub(super) known: Mutex<HashSet<PathBuf>>,
@@ -250,17 +252,18 @@ impl Served {
         let front = Front { public_url: Some(public_url.clone()), tls: self.common.limits.tls };
         check_front(&front)?;
         let (clock, metrics) = (self.common.clock.clone(), self.metrics.clone());
-        let school = School::open_with(database, clock, front, metrics, &options, ways)
-            .await
-            .with_context(|| database.to_string())?;
+        let school = match self.common.read_only {
+            true => School::open_read_only(database, clock, front, metrics, ways).await,
+            false => School::open_with(database, clock, front, metrics, &options, ways).await,
+        }
+        .with_context(|| database.to_string())?;
         if self.common.stay_closed || has_ways {
             school.app.access.stay_closed();
         }
         if let Location::File(file) = database {
             self.common.known.lock().unwrap_or_else(PoisonError::into_inner).insert(file.clone());
         }
-        school.app.imports.start();
-        school.app.seat_changes.start();
+        school.go_on().await;
         let limits = RequestLimits { public_url: Some(public_url.clone()), ..self.common.limits.clone() };
         Ok(OpenSchool {
             router: OnceLock::new(),

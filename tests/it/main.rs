@@ -90,6 +90,8 @@ mod passwords_in_files;
 mod past;
 mod properties;
 mod readiness;
+mod reading_from_standbys_postgres_only;
+mod reading_own_writes;
 mod records;
 mod restoring;
 mod rush;

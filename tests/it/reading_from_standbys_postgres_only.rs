@@ -5,6 +5,7 @@ use std::fs;
 use std::process::Stdio;
 use std::time::Instant;
 
+use matricula::clock::Clock;
 use matricula::server::router::policy;
 use serde_json::json;
 use xtask::postgres::Server;
@@ -147,6 +148,9 @@ async fn every_route_that_writes_says_where_to_go_and_every_other_one_answers() 
             });
         let path: String = path.collect();
         if rule.method == "GET" {
+            if path.ends_with("/feed") {
+                continue;
+            }
             counted.0 += 1;
             let reply = standby.ask("GET", &path).await;
             assert!(reply.status.as_u16() < 500, "GET {path}: {reply:?}");
@@ -170,6 +174,8 @@ async fn every_route_that_writes_says_where_to_go_and_every_other_one_answers() 
 async fn tokens_and_sessions_of_the_primary_count_and_nobody_signs_in() {
     let pair = Pair::start().await;
     let school = School::open_at(&pair.database()).await;
+    // Sessions of that time would be over for a server with the clock of the machine.
+    school.clock.set(Clock::System.now());
     school.students(["Ana"]).await;
     let admin = [("name", "Ruth Admin"), ("address", "ruth@example.edu"), ("role", "admin")];
     let link = sign_in::account(&school, None, &admin).await;
@@ -179,19 +185,21 @@ async fn tokens_and_sessions_of_the_primary_count_and_nobody_signs_in() {
     let token =
         school.post("/api/v1/tokens", token).with_cookie(&cookie).header("sec-fetch-site", "same-origin");
     let token = token.await.is_created().json();
-    let (id, secret) = (&token["id"], token["secret"].as_str().unwrap());
+    let (id, secret) = (&token["id"], token["token"].as_str().unwrap());
     let bearer = format!("Bearer {secret}");
     pair.is_level().await;
-    let log = pair.database().folder().join("log");
+    let database = pair.database();
+    let log = database.folder().join("log");
     let mut command = matricula();
     command.args(["--read-only", "--listen", "127.0.0.1:0", "--log-format", "json", "--database"]);
     command.arg(pair.standby.url()).stderr(fs::File::create(&log).unwrap()).stdin(Stdio::null());
-    // Sessions of a school with a clock of its own are not over yet.
     let process = Process::start(command).await;
     let standby = Client::new(process.address);
 
     standby.ask("GET", "/api/v1/students").await.is_refused(401, "unauthorized");
     standby.ask("GET", "/api/v1/students").header("authorization", &bearer).await.is_ok();
+    let me = standby.ask("GET", "/api/v1/me").with_cookie(&cookie).await.is_ok().json();
+    assert_eq!(me["role"], "admin");
     let log_text = async || fs::read_to_string(&log).unwrap();
     eventually("the disclosure is in the log output", async || {
         log_text().await.contains("\"message\":\"a program read a list\"")

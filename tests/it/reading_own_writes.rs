@@ -69,7 +69,7 @@ async fn a_place_that_is_none_is_refused_by_name() {
         assert_eq!(
             errors(&refused),
             [
-                "X-Matricula-Seq must be a single whole number from 0 to 9007199254740991, as an answer to a write has it"
+                "X-Matricula-Seq: must be a single whole number from 0 to 9007199254740991, as an answer to a write has it"
             ]
         );
     }

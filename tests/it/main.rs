@@ -36,6 +36,7 @@ mod exposure;
 mod external_ids;
 mod external_ids_of_mapped_schools;
 mod failover_postgres_only;
+mod failover_with_patroni_postgres_only;
 mod file_size_limit_sqlite_only;
 mod files_under_the_server_sqlite_only;
 mod finding;

@@ -3,6 +3,7 @@
 mod address;
 pub(super) mod catalog;
 mod connect;
+mod count_by;
 mod definitions;
 mod error;
 pub(super) mod nodes;
@@ -10,6 +11,7 @@ mod numbering;
 mod pack;
 mod readers;
 mod reads_by_key;
+mod statements;
 pub(super) mod tables;
 mod tls;
 mod value;

@@ -23,6 +23,7 @@ use crate::metrics::Metrics;
 use crate::schools::{Schools, SchoolsOptions};
 use crate::server::School;
 use crate::server::router;
+use crate::traces::Traces;
 
 /// How long accepted changes may take to commit after the last request has ended.
 const LAST_COMMITS_TIMEOUT: Duration = Duration::from_secs(20);
@@ -42,8 +43,15 @@ pub(super) async fn run(args: ServeArgs, clock: Clock, out: &mut dyn Write) -> a
 fn ways(args: &ServeArgs) -> anyhow::Result<Ways> {
     let providers = args.sign_on.as_deref().map(SignOnSettings::read).transpose()?;
     let providers = Providers::new(providers.unwrap_or_default())?;
-    let proxy = TrustedProxy::new(args.trust_user_header.clone(), args.trusted_proxy.clone())?;
-    Ok(Ways { providers, proxy })
+    Ok(Ways { providers, proxy: proxy(args)? })
+}
+
+/// The proxy that signs people in. One that is trusted with traces only signs in nobody.
+fn proxy(args: &ServeArgs) -> anyhow::Result<Option<TrustedProxy>> {
+    if args.otlp_endpoint.is_some() && args.trust_user_header.is_none() {
+        return Ok(None);
+    }
+    Ok(TrustedProxy::new(args.trust_user_header.clone(), args.trusted_proxy.clone())?)
 }
 
 fn has_ways(ways: &Ways) -> bool {
@@ -67,22 +75,32 @@ pub(super) fn certificate_files(args: &TlsArgs) -> anyhow::Result<Option<Certifi
 
 async fn serve(args: ServeArgs, clock: Clock, out: &mut dyn Write, log: &LogOutput) -> anyhow::Result<()> {
     let addresses = server::resolve(&args.listen).await?;
-    match args.schools.clone() {
-        Some(path) => serve_schools(args, &path, &addresses, clock, out, log).await,
-        None => serve_school(args, &addresses, clock, out, log).await,
-    }
+    let metrics = Metrics::with_log_dropped(log.dropped()).with_traces(traces(&args)?);
+    let traces = metrics.traces.clone();
+    let served = match args.schools.clone() {
+        Some(path) => serve_schools(args, &path, &addresses, metrics, clock, out, log).await,
+        None => serve_school(args, &addresses, metrics, clock, out, log).await,
+    };
+    traces.close().await;
+    served
+}
+
+/// The traces, which are off without a collector.
+fn traces(args: &ServeArgs) -> anyhow::Result<Traces> {
+    let Some(collector) = &args.otlp_endpoint else { return Ok(Traces::default()) };
+    Ok(Traces::start(collector.as_str(), args.trusted_proxy.clone())?)
 }
 
 async fn serve_school(
     args: ServeArgs,
     addresses: &[SocketAddr],
+    metrics: Metrics,
     clock: Clock,
     out: &mut dyn Write,
     log: &LogOutput,
 ) -> anyhow::Result<()> {
     let database = &args.database.database;
     let has_ways = has_ways(&ways(&args)?);
-    let metrics = Metrics::with_log_dropped(log.dropped());
     let tls = tls(&args, &metrics)?;
     let front = Front { public_url: args.public_url.clone(), tls: tls.is_some() };
     check_front(&front)?;
@@ -160,11 +178,11 @@ async fn serve_schools(
     args: ServeArgs,
     path: &Path,
     addresses: &[SocketAddr],
+    metrics: Metrics,
     clock: Clock,
     out: &mut dyn Write,
     log: &LogOutput,
 ) -> anyhow::Result<()> {
-    let metrics = Metrics::with_log_dropped(log.dropped());
     let tls = tls(&args, &metrics)?;
     let has_tls = tls.is_some();
     let server = bind(&args, addresses).await?.with_tls(tls);
@@ -174,11 +192,11 @@ async fn serve_schools(
         limits: RequestLimits {
             loopback: false,
             tls: has_tls,
-            cors_origins: args.cors_origin,
+            cors_origins: args.cors_origin.clone(),
             ..RequestLimits::default()
         },
         metrics,
-        proxy: TrustedProxy::new(args.trust_user_header, args.trusted_proxy)?,
+        proxy: proxy(&args)?,
         stay_closed: !args.allow_unauthenticated,
         read_only: args.read_only,
         log_dropped: log.dropped(),

@@ -10,6 +10,7 @@ use super::record::StudentId;
 use super::refusal::Refusal;
 pub use super::rights::{Right, Rights, Role};
 use crate::clock::Stamp;
+use crate::traces::Trace;
 
 /// The caller of a command: created where a request arrives, then passed along.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub struct Caller {
     pub key: Option<IdempotencyKey>,
     /// Where to note how far the log reaches after the command.
     pub log_position: Option<LogPosition>,
+    /// The trace of the request, if traces are sent.
+    pub trace: Option<Trace>,
 }
 
 /// Who asks. The log has it as text, like `token:3`: never a name or an address.
@@ -179,6 +182,7 @@ impl Default for Caller {
             request_id: None,
             key: None,
             log_position: None,
+            trace: None,
         }
     }
 }

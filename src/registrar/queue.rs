@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::mpsc::error::TrySendError;
@@ -28,6 +28,7 @@ use crate::count::to_i64;
 use crate::db::{Db, DbError, WriteHealth, Writer};
 use crate::mapping::SchoolTables;
 use crate::metrics::Metrics;
+use crate::traces;
 
 /// Maximum number of queued commands; further ones are refused at once.
 const MAX_QUEUED: usize = 8192;
@@ -57,6 +58,8 @@ struct Queued {
     key_guard: Option<KeyGuard>,
     command: Box<dyn AnyCommand>,
     caller: Caller,
+    /// Since when it waits, if its request is traced.
+    since: Option<SystemTime>,
     answer: oneshot::Sender<Outcome<Result<Answer, Refusal>>>,
 }
 
@@ -208,7 +211,8 @@ impl Registrar {
         let key_guard =
             caller.key.as_ref().map(|key| self.keys_in_use.lock(key)).transpose().map_err(refused)?;
         let (answer, answered) = oneshot::channel();
-        let queued = Queued { key_guard, command: Box::new(command), caller: caller.clone(), answer };
+        let since = caller.trace.as_ref().map(|_| traces::now());
+        let queued = Queued { key_guard, command: Box::new(command), caller: caller.clone(), since, answer };
         self.metrics.queue_depth.inc();
         self.queue.try_send(queued).map_err(|error| {
             self.metrics.queue_depth.dec();
@@ -312,11 +316,13 @@ async fn serve(
         let batch: Vec<_> = waiting.drain(..taken).collect();
         metrics.queue_depth.dec_by(to_i64(taken));
         metrics.batch_size.observe(f64::from(u32::try_from(taken).unwrap_or(u32::MAX)));
-        let began = Instant::now();
+        let (began, began_at) = (Instant::now(), traces::now());
         let items: Vec<BatchItem<'_>> =
             batch.iter().map(|queued| (&*queued.command, &queued.caller)).collect();
         let answers = carry_out_batch(&mut batch_writer, &items).await;
         metrics.commit_seconds.observe(began.elapsed().as_secs_f64());
+        let traced = batch.iter().map(|queued| (queued.caller.trace.as_ref(), queued.since));
+        metrics.traces.commit(traced, began_at, taken);
         metrics.record_refusals(
             answers.iter().flat_map(|outcome| refusals(&outcome.answer)).map(Refusal::reason),
         );

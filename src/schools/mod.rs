@@ -97,6 +97,7 @@ impl Schools {
             stay_closed,
             read_only,
             log_dropped,
+            traces: metrics.traces.clone(),
             known: Mutex::default(),
             opening,
         });

@@ -25,6 +25,7 @@ use crate::http::limits::RequestLimits;
 use crate::metrics::Metrics;
 use crate::server::{School, router};
 use crate::state::AppState;
+use crate::traces::Traces;
 
 /// How long a school stays open that nobody asks for.
 const IDLE: Duration = Duration::from_mins(10);
@@ -53,6 +54,7 @@ pub(super) struct Common {
     /// Whether schools are only read.
     pub(super) read_only: bool,
     pub(super) log_dropped: Counter,
+    pub(super) traces: Traces,
     /// Databases that were there: one that is missing later was moved away, and no empty one takes its place.
     pub(super) known: Mutex<HashSet<PathBuf>>,
     /// Schools that may be opened at the same time.
@@ -110,6 +112,7 @@ pub(super) struct OpenSchool {
 impl Served {
     pub(super) fn new(settings: SchoolSettings, common: Arc<Common>) -> Self {
         let metrics = Metrics::of_school(&settings.name, common.log_dropped.clone());
+        let metrics = metrics.with_traces(common.traces.of_school(&settings.name));
         Self { settings, metrics, common, state: RwLock::new(State::Closed), turn: Arc::default() }
     }
 

@@ -113,6 +113,7 @@ mod stream;
 mod students;
 mod tls;
 mod tokens;
+mod traces;
 mod triggers_of_other_programs;
 mod unlinking;
 mod unread_output;

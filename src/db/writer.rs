@@ -1,5 +1,7 @@
 //! The writing side of a database: one connection, and its transactions.
 
+use std::time::Duration;
+
 use super::{Arg, CountBy, DbError, Location, Map, Reach, Write, WriteHealth, postgres, sqlite};
 use crate::clock::Stamp;
 
@@ -58,6 +60,16 @@ impl Writer {
     #[must_use]
     pub fn write_health(&self) -> WriteHealth {
         self.1.clone()
+    }
+
+    /// How long to leave the database to others between many commits. Another program that waits for the lock of a file
+    /// checks it only now and then; a server gives it to those who wait, in turn.
+    #[must_use]
+    pub fn pause_for_others(&self) -> Duration {
+        match &self.0 {
+            EngineWriter::Sqlite(_) => Duration::from_millis(1),
+            EngineWriter::Postgres(_) => Duration::ZERO,
+        }
     }
 
     /// Begins a transaction that may write. In a file, there is only one at a time.

@@ -21,7 +21,7 @@ impl<'a> Commits<'a> {
         assignment: &'a Assignment,
         undoes: bool,
     ) -> Self {
-        Self { registrar, caller, assignment, undoes, pace: Pace::default() }
+        Self { registrar, caller, assignment, undoes, pace: registrar.pace() }
     }
 
     /// Carries out steps, each with the number of its row; calls `outcome` with the place of each step and its outcome.
@@ -60,7 +60,7 @@ impl<'a> Commits<'a> {
             };
             self.pace.learn(part.len(), began.elapsed());
             part.zip(outcomes).for_each(|(place, done)| outcome(place, done));
-            tokio::time::sleep(Pace::PAUSE).await;
+            self.pace.pause().await;
         }
         Ok(())
     }

@@ -12,20 +12,26 @@ const STEPS: RangeInclusive<usize> = 100..=2_000;
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
     size: usize,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self { size: *STEPS.start() }
-    }
+    /// Between two commits.
+    pause: Duration,
 }
 
 impl Pace {
-    /// The time for others between two commits: another program that waits for the lock of the file checks it only now and
-    /// then.
-    pub const PAUSE: Duration = Duration::from_millis(1);
     /// The most steps in a commit.
     pub const MAX_STEPS: usize = *STEPS.end();
+
+    /// The pace at the beginning, with this pause for others between two commits.
+    pub(super) fn new(pause: Duration) -> Self {
+        Self { size: *STEPS.start(), pause }
+    }
+
+    /// Leaves the database to others after a commit.
+    pub async fn pause(&self) {
+        // A pause of no length would still wait for the clock to tick.
+        if !self.pause.is_zero() {
+            tokio::time::sleep(self.pause).await;
+        }
+    }
 
     /// The number of steps in the next commit.
     #[must_use]

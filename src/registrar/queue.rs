@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread::JoinHandle;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::mpsc::error::TrySendError;
@@ -20,6 +20,7 @@ use super::housekeeping::Housekeeping;
 use super::key::IdempotencyKey;
 use super::keys::{KeyGuard, KeysInUse};
 use super::lead::Lead;
+use super::pace::Pace;
 use super::readiness::{Probes, Readiness, Unready};
 use super::refusal::Refusal;
 use super::replica::Replica;
@@ -48,6 +49,7 @@ pub struct Registrar {
     metrics: Metrics,
     readiness: Readiness,
     rights_changes: Arc<AtomicU64>,
+    pace: Pace,
     /// What it reads, if it never writes.
     replica: Option<Replica>,
 }
@@ -97,6 +99,7 @@ impl Registrar {
             metrics: metrics.clone(),
             readiness,
             rights_changes,
+            pace: Pace::new(writer.pause_for_others()),
             replica: None,
         };
         let work = async move || {
@@ -144,6 +147,7 @@ impl Registrar {
             metrics,
             readiness,
             rights_changes: Arc::default(),
+            pace: Pace::new(Duration::ZERO),
             replica: Some(Replica::new(db)),
         }
     }
@@ -170,6 +174,12 @@ impl Registrar {
     #[must_use]
     pub fn is_open(&self) -> bool {
         !self.queue.is_closed()
+    }
+
+    /// The pace of work that takes many commits, at its beginning.
+    #[must_use]
+    pub fn pace(&self) -> Pace {
+        self.pace
     }
 
     /// Counts the commits by this process that changed who may do what: before they are answered.

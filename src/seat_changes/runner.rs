@@ -78,7 +78,7 @@ impl Runner {
             assignment,
             task,
             caller,
-            pace: Pace::default(),
+            pace: self.registrar.pace(),
             last_sign: Instant::now(),
         };
         let end = match worker.all(begun).await {
@@ -168,7 +168,7 @@ impl Worker<'_> {
                 #[expect(clippy::let_underscore_must_use, reason = "the client may have stopped waiting")]
                 let _ = begun.send(());
             }
-            tokio::time::sleep(Pace::PAUSE).await;
+            self.pace.pause().await;
         }
         Ok(())
     }

@@ -22,7 +22,7 @@ const TOP: &str = "
 /// An element and a little of what is around it.
 const AROUND: &str = "
     const [css] = arguments, box = document.querySelector(css).getBoundingClientRect();
-    return {x: box.x + scrollX - 16, y: box.y + scrollY - 16, width: box.width + 32, height: box.height + 32, scale: 1};";
+    return {x: box.x + scrollX - 8, y: box.y + scrollY - 8, width: box.width + 16, height: box.height + 16, scale: 1};";
 
 /// Of pictures for the book, in CSS pixels: pages have two columns from 960 on, and a page of the book shows 750.
 const WIDTH_FOR_THE_BOOK: u32 = 1000;

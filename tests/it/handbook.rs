@@ -135,6 +135,7 @@ async fn a_term_goes_from_the_import_to_the_census() {
     lists(&office).await;
     drops(&office).await;
     census(&office).await;
+    end(&office).await;
     office.page.has_no_complaints().await;
     office.page.loads_nothing_from_elsewhere().await;
 }
@@ -357,6 +358,35 @@ async fn census(office: &Office) {
     page.waits_for_text("Ida Holm").await;
 }
 
+/// A file ends enrollments, and undoing it gives the seats back.
+async fn end(office: &Office) {
+    let Office { page, .. } = office;
+    office.signs_out().await;
+    office.signs_in("Nora Blake").await;
+    let file = office.files.path().join("ended.csv");
+    fs::write(&file, "student_number,course_code,status\nS10231,BIO-110,completed\nS10232,BIO-110,completed\n").unwrap();
+    page.goto("/imports").await;
+    page.type_into("#files", file.to_str().unwrap()).await;
+    page.click_text("Preview").await;
+    page.waits_for_text("Refused: 2 rows").await;
+    // The deadline for drops is over.
+    page.goto("/imports").await;
+    page.type_into("#files", file.to_str().unwrap()).await;
+    page.type_into("Reason to enroll beyond limits", "End of the term").await;
+    page.click_text("Preview").await;
+    page.waits_for_text("Removed: 2 rows").await;
+    page.click_text("Import 2 changes").await;
+    page.waits_for_text("Undo this import").await;
+    office.finds_course("Cell Biology").await;
+    page.waits_for_text("Nobody is enrolled yet.").await;
+    page.goto("/imports").await;
+    page.click_text("ended.csv").await;
+    page.click_text("Undo this import").await;
+    page.waits_for_text("Everything was undone.").await;
+    office.finds_course("Cell Biology").await;
+    page.waits_for_text("Omar Haddad").await;
+}
+
 /// The names of the pictures that the handbook has, that its pages show, and that the test above takes.
 #[test]
 fn the_pictures_of_the_handbook_are_taken_here() {
@@ -366,7 +396,9 @@ fn the_pictures_of_the_handbook_are_taken_here() {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         match path.extension().and_then(|extension| extension.to_str()) {
-            Some("png") => drop(stored.insert(path.file_stem().unwrap().to_str().unwrap().to_owned())),
+            Some("png") => {
+                stored.insert(path.file_stem().unwrap().to_str().unwrap().to_owned());
+            }
             Some("md") => {
                 let text = fs::read_to_string(&path).unwrap();
                 shown.extend(picture.captures_iter(&text).map(|found| found[1].to_owned()));

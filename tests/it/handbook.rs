@@ -144,7 +144,7 @@ async fn accounts(office: &Office) {
     let Office { page, .. } = office;
     let admin = office.creates_account("Ruth Office", "admin").await;
     office.sets_password(&admin).await;
-    let instructor = office.creates_account("Ines Moreau", "instructor").await;
+    let instructor = office.creates_account("Irene Moreau", "instructor").await;
     let registrar = office.creates_account("Nora Blake", "registrar").await;
     page.picture_to(500, "accounts").await;
     office.signs_out().await;
@@ -227,7 +227,7 @@ async fn seats(office: &Office) {
     page.waits_for_text("The seats are saved.").await;
     page.picture_of("[aria-labelledby=seats]", "course-seats").await;
     page.picture_of("[aria-labelledby=openings]", "course-groups").await;
-    page.type_into("Add an instructor", "Ines Moreau").await;
+    page.type_into("Add an instructor", "Irene Moreau").await;
     page.click_text("Add instructor").await;
     page.waits_for_text("The instructor is added.").await;
 }
@@ -350,7 +350,7 @@ async fn census(office: &Office) {
     page.goto(&format!("{path}/roster?sort=name")).await;
 
     office.signs_out().await;
-    office.signs_in("Ines Moreau").await;
+    office.signs_in("Irene Moreau").await;
     page.waits_for_text("Your courses").await;
     page.picture_to(400, "instructor").await;
     page.click_text("Cell Biology").await;
@@ -364,7 +364,11 @@ async fn end(office: &Office) {
     office.signs_out().await;
     office.signs_in("Nora Blake").await;
     let file = office.files.path().join("ended.csv");
-    fs::write(&file, "student_number,course_code,status\nS10231,BIO-110,completed\nS10232,BIO-110,completed\n").unwrap();
+    fs::write(
+        &file,
+        "student_number,course_code,status\nS10231,BIO-110,completed\nS10232,BIO-110,completed\n",
+    )
+    .unwrap();
     page.goto("/imports").await;
     page.type_into("#files", file.to_str().unwrap()).await;
     page.click_text("Preview").await;

@@ -248,6 +248,16 @@ pub async fn apply(tx: &Tx<'_>, pending: &Pending, now: &Stamp) -> Result<(), Db
     tx.execute_many(sql, &[args.to_vec()]).await
 }
 
+/// When the database was set up: it stays the same, and no two databases have been at the same time.
+///
+/// # Errors
+/// When it is not migrated, and as [`Db::query_opt`].
+pub async fn set_up_at(db: &Db) -> Result<String, DbError> {
+    let sql = "select applied_on from matricula_migrations order by version limit 1";
+    let set_up = db.query_opt(sql, [], |row| row.text(0)).await?;
+    set_up.ok_or_else(|| DbError::Engine("the database is not migrated".to_owned()))
+}
+
 /// Every table that the migrations create or expect, and the history.
 #[must_use]
 pub fn tables(tx: &Tx<'_>) -> Vec<String> {

@@ -1,17 +1,19 @@
 //! The sets of files of other systems.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::io;
 
 use jiff::civil::Date;
 
-use super::own_ids::{OwnIds, is_made_up};
+use super::own_ids::OwnIds;
 use super::store::{ArchiveRow, Named};
 use super::stream::Sink;
+use crate::files::made_up_id::is_made_up;
 use crate::files::one_roster_id::id_of;
 use crate::files::writing::one_roster::{FILES, given_and_family, id_about, on_one_line, school_year};
 use crate::files::writing::{Archive, Form, push_row};
+use crate::text::email_address;
 
 /// An archive of CSV files for programs, in which all rows of a file come one after the other.
 #[derive(Default)]
@@ -47,7 +49,14 @@ fn named(name: Option<String>, id: &str) -> String {
 pub(super) struct Canvas {
     files: Files,
     ids: OwnIds,
+    /// Numbers that differ only in their case: Canvas would take them for the same login.
+    numbers_alike: HashSet<String>,
 }
+
+/// The longest login of Canvas, in characters.
+const MAX_LOGIN: usize = 100;
+/// The longest id of Canvas, in characters.
+const MAX_CANVAS_ID: usize = 255;
 
 const CANVAS_FILES: [(&str, &str); 3] = [
     ("users", "user_id,login_id,full_name,email,status"),
@@ -56,8 +65,8 @@ const CANVAS_FILES: [(&str, &str); 3] = [
 ];
 
 impl Canvas {
-    pub(super) fn new(ids: OwnIds) -> Self {
-        Self { files: Files::default(), ids }
+    pub(super) fn new(ids: OwnIds, numbers_alike: HashSet<String>) -> Self {
+        Self { files: Files::default(), ids, numbers_alike }
     }
 
     /// Begins the files up to this one: those without rows have a heading too.
@@ -66,11 +75,19 @@ impl Canvas {
     }
 
     fn student(&self, student: &Named) -> String {
-        self.ids.of_student(student.external_id.clone(), student.id)
+        self.ids.of_student(kept_by_canvas(student), student.id)
     }
 
     fn course(&self, course: &Named) -> String {
-        self.ids.of_course(course.external_id.clone(), course.id)
+        self.ids.of_course(kept_by_canvas(course), course.id)
+    }
+
+    /// The login of a student with this id.
+    fn login(&self, student: &Named, id: &str) -> String {
+        if id.chars().count() > MAX_LOGIN || self.numbers_alike.contains(id) {
+            return self.ids.of_student(None, student.id);
+        }
+        id.to_owned()
     }
 
     fn add(&mut self, row: ArchiveRow) -> io::Result<()> {
@@ -78,8 +95,10 @@ impl Canvas {
             ArchiveRow::Student(student, email) | ArchiveRow::Role(student, email) => {
                 self.begin(0)?;
                 let id = self.student(&student);
-                let (name, email) = (named(student.name, &id), email.unwrap_or_default());
-                self.files.row(&[&id, &id, &name, &email, "active"])
+                let login = self.login(&student, &id);
+                // Canvas refuses the whole row for an address that is none.
+                let email = email.filter(|email| email_address(email).is_ok()).unwrap_or_default();
+                self.files.row(&[&id, &login, &named(student.name, &id), &email, "active"])
             }
             ArchiveRow::Course(course, _) | ArchiveRow::Class(course, _) => {
                 self.begin(1)?;
@@ -93,6 +112,25 @@ impl Canvas {
                 self.files.row(&[&course, &student, "student", "active"])
             }
         }
+    }
+}
+
+/// The number or code of a record if Canvas keeps it as it is. Tables of the school may have others.
+fn kept_by_canvas(record: &Named) -> Option<String> {
+    let is_kept = |id: &String| {
+        id.trim() == id && !id.contains(char::is_control) && (1..=MAX_CANVAS_ID).contains(&id.chars().count())
+    };
+    record.external_id.clone().filter(is_kept)
+}
+
+/// A level as a list of grades, which has no empty items.
+fn grades(level: Option<String>) -> String {
+    let level = level.unwrap_or_default();
+    let items = level.split(',').map(str::trim);
+    if items.clone().any(str::is_empty) {
+        items.filter(|item| !item.is_empty()).collect::<Vec<_>>().join(",")
+    } else {
+        level
     }
 }
 
@@ -134,8 +172,8 @@ impl OneRoster {
         if !self.files.begun.is_empty() {
             return Ok(());
         }
-        let (first, last) = school_year(self.today);
-        let (begins, ends, year) = (first.to_string(), last.to_string(), format!("{:04}", last.year()));
+        let (first, next) = school_year(self.today);
+        let (begins, ends, year) = (first.to_string(), next.to_string(), format!("{:04}", next.year()));
         let title = format!("{}/{year}", first.year());
         let [school_year, term] = self.sessions();
         let of_year = [&*school_year, "", "", &*title, "schoolYear", &*begins, &*ends, "", &*year];
@@ -174,12 +212,12 @@ impl OneRoster {
             }
             ArchiveRow::Course(course, level) => {
                 let ((id, code), [year, _]) = (self.course(&course), self.sessions());
-                let (title, level) = (named(course.name, or(&code, &id)), level.unwrap_or_default());
+                let (title, level) = (named(course.name, or(&code, &id)), grades(level));
                 self.row("courses", &[&id, "", "", &year, &title, &code, &level, SCHOOL, "", ""])
             }
             ArchiveRow::Class(course, level) => {
                 let ((id, code), [_, term]) = (self.course(&course), self.sessions());
-                let (title, level) = (named(course.name, or(&code, &id)), level.unwrap_or_default());
+                let (title, level) = (named(course.name, or(&code, &id)), grades(level));
                 let rest = ["scheduled", "", SCHOOL, &term, "", "", ""];
                 self.row("classes", &[&[&*id, "", "", &title, &level, &id, &code], rest.as_slice()].concat())
             }

@@ -133,7 +133,8 @@ pub async fn archive(
     Ok(match system {
         System::Canvas => {
             let rows = store::canvas(viewer).await?;
-            ExportFile { name: name("canvas"), bytes: streamed(rows, Canvas::new(ids), seen) }
+            let canvas = Canvas::new(ids, store::numbers_alike(viewer).await?);
+            ExportFile { name: name("canvas"), bytes: streamed(rows, canvas, seen) }
         }
         System::OneRoster => {
             let rows = store::one_roster(viewer).await?;

@@ -2,6 +2,8 @@
 
 use std::collections::{HashMap, HashSet};
 
+use crate::files::made_up_id::SchoolTag;
+
 /// Numbers or codes that cannot be used as they are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct ExternalIds {
@@ -15,22 +17,14 @@ pub(super) struct ExternalIds {
 /// here. It stays the same as long as the record has no number or code, and no other record of this school has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct OwnIds {
-    tag: String,
+    tag: SchoolTag,
     numbers: ExternalIds,
     codes: ExternalIds,
 }
 
-/// The letter and hexadecimal digits before the hyphen.
-const TAG_LENGTH: usize = 9;
-
 impl OwnIds {
-    pub(super) fn new(tag: String, numbers: ExternalIds, codes: ExternalIds) -> Self {
+    pub(super) fn new(tag: SchoolTag, numbers: ExternalIds, codes: ExternalIds) -> Self {
         Self { tag, numbers, codes }
-    }
-
-    /// The tag of a school, with its hyphen.
-    pub(super) fn tag(hash: u64) -> String {
-        format!("m{:08x}-", hash & 0xffff_ffff)
     }
 
     /// The id of a student with this number.
@@ -46,7 +40,7 @@ impl OwnIds {
     fn of(&self, known: &ExternalIds, external_id: Option<String>, id: i64) -> String {
         let is_own = |external_id: &String| known.shared.get(external_id).is_none_or(|first| *first == id);
         external_id.filter(is_own).unwrap_or_else(|| {
-            let mut own = format!("{}{id}", self.tag);
+            let mut own = self.tag.id_of(id);
             while known.made_up.contains(&own) {
                 own.push_str(".1");
             }
@@ -55,38 +49,21 @@ impl OwnIds {
     }
 }
 
-/// Whether an export has made up a number or code, here or in another school.
-pub(super) fn is_made_up(id: &str) -> bool {
-    let Some((tag, rest)) = id.split_once('-') else { return false };
-    let is_hex =
-        |digits: &str| digits.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte));
-    tag.len() == TAG_LENGTH
-        && tag.strip_prefix('m').is_some_and(is_hex)
-        && rest.starts_with(|first: char| first.is_ascii_digit())
-        && rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn no_record_gets_the_id_that_another_one_has() {
-        let tag = OwnIds::tag(0x1_0000_00ab);
-        assert_eq!(tag, "m000000ab-");
-        let made_up = HashSet::from(["m000000ab-5".to_owned(), "m000000ab-5.1".to_owned()]);
+        let tag = SchoolTag::new("2026-09-01T08:00:00Z");
+        let own = |rest: &str| format!("{}{rest}", tag.as_str());
+        let made_up = HashSet::from([own("5"), own("5.1")]);
         let shared = HashMap::from([("42".to_owned(), 7)]);
-        let ids = OwnIds::new(tag, ExternalIds { made_up, shared }, ExternalIds::default());
+        let ids = OwnIds::new(tag.clone(), ExternalIds { made_up, shared }, ExternalIds::default());
         let of = |number: Option<&str>, id| ids.of_student(number.map(str::to_owned), id);
-        assert_eq!((of(None, 4), of(None, 5)), ("m000000ab-4".into(), "m000000ab-5.1.1".into()));
+        assert_eq!((of(None, 4), of(None, 5)), (own("4"), own("5.1.1")));
         assert_eq!((of(Some("0042"), 4), of(Some("42"), 7)), ("0042".into(), "42".into()));
-        assert_eq!(of(Some("42"), 8), "m000000ab-8");
-        assert_eq!(ids.of_course(None, 5), "m000000ab-5");
-        for id in ["m000000ab-5", "m000000ab-5.1.1"] {
-            assert!(is_made_up(id), "{id}");
-        }
-        for id in ["0042", "m000000ab", "m000000ab-x", "math-101", "m000000AB-5"] {
-            assert!(!is_made_up(id), "{id}");
-        }
+        assert_eq!(of(Some("42"), 8), own("8"));
+        assert_eq!(ids.of_course(None, 5), own("5"));
     }
 }

@@ -1,16 +1,14 @@
 //! Reads what is exported.
 
-use std::collections::BTreeMap;
-use std::hash::Hasher as _;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::LazyLock;
-
-use siphasher::sip::SipHasher13;
 
 use super::own_ids::{ExternalIds, OwnIds};
 use super::stream::RowStream;
 use crate::clock::Stamp;
-use crate::db::{Arg, Db, DbError, Reach, Row};
+use crate::db::{Arg, Db, DbError, Reach, Row, migrate};
 use crate::events::store::{same_course, same_student};
+use crate::files::made_up_id::SchoolTag;
 use crate::registrar::{Right, Student};
 use crate::viewer::Viewer;
 
@@ -69,13 +67,7 @@ pub(super) enum ArchiveRow {
 /// When the database cannot be read.
 pub(super) async fn own_ids(viewer: &Viewer) -> Result<OwnIds, DbError> {
     let db = viewer.db();
-    // When the school was set up: this stays the same, and no other school has it.
-    let sql = "select applied_on from matricula_migrations order by version limit 1";
-    let began = db.query_opt(sql, [], |row| row.text(0)).await?;
-    let began = began.ok_or_else(|| DbError::Engine("the database is not migrated".to_owned()))?;
-    let mut hasher = SipHasher13::new();
-    hasher.write(began.as_bytes());
-    let tag = OwnIds::tag(hasher.finish());
+    let tag = SchoolTag::new(&migrate::set_up_at(db).await?);
     let numbers = external_ids(
         db,
         "select cast(number as text) from matricula_student_numbers where substr(cast(number as text), 1, 10) = $1",
@@ -92,6 +84,16 @@ pub(super) async fn own_ids(viewer: &Viewer) -> Result<OwnIds, DbError> {
     );
     let (numbers, codes) = (numbers.await?, codes.await?);
     Ok(OwnIds::new(tag, numbers, codes))
+}
+
+/// The numbers that differ from those of other students only in their case.
+///
+/// # Errors
+/// When the database cannot be read.
+pub(super) async fn numbers_alike(viewer: &Viewer) -> Result<HashSet<String>, DbError> {
+    let sql = "select cast(number as text) from matricula_student_numbers where casefold(cast(number as text)) in \
+               (select casefold(cast(number as text)) from matricula_student_numbers group by 1 having count(*) > 1)";
+    Ok(viewer.db().read(Reach::Scan, sql, [], |row| row.text(0)).await?.into_iter().collect())
 }
 
 /// Whether any student is in a group.
@@ -139,9 +141,9 @@ async fn external_ids(
     db: &Db,
     made_up: &'static str,
     shared: &'static str,
-    tag: &str,
+    tag: &SchoolTag,
 ) -> Result<ExternalIds, DbError> {
-    let made_up = db.read(Reach::Range, made_up, [tag.into()], |row| row.text(0)).await?;
+    let made_up = db.read(Reach::Range, made_up, [tag.as_str().into()], |row| row.text(0)).await?;
     let shared = db.read(Reach::Range, shared, [], |row| Ok((row.text(0)?, row.int(1)?))).await?;
     Ok(ExternalIds { made_up: made_up.into_iter().collect(), shared: shared.into_iter().collect() })
 }

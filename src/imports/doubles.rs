@@ -47,7 +47,10 @@ pub(super) fn ensure_new_student(
             Some(_) => {}
         }
     }
-    Ok(())
+    match known.exported_student(number) {
+        Some(student) => Err(made_up(&student_named(student), "number", student.number.is_none())),
+        None => Ok(()),
+    }
 }
 
 /// The same for a course, by its name.
@@ -72,7 +75,19 @@ pub(super) fn ensure_new_course(
             Some(_) => {}
         }
     }
-    Ok(())
+    match known.exported_course(&row.code) {
+        Some(course) => Err(made_up(&course_named(course), "code", course.code.is_none())),
+        None => Ok(()),
+    }
+}
+
+/// The refusal of a row whose id is made up for a record of this school, whatever that is called now.
+fn made_up(record: &str, id: &str, has_none: bool) -> Obstacle {
+    let first = if has_none { format!("Add a {id} there, export") } else { "Export".to_owned() };
+    let detail = format!(
+        "An export of this school made up this {id} for {record}, where there was none. {first} again, and import that file."
+    );
+    Obstacle::new("id-made-up-here", detail)
 }
 
 /// The refusal of a row that may be about this record, which has no id of the kind that the files use.

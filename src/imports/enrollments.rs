@@ -79,7 +79,7 @@ impl Stage {
         mut rehearsal: Rehearsal,
     ) -> Result<Self, DbError> {
         let rows = &plan.reading.enrollments;
-        let pairs = || rows.iter().inspect(|_| pause_if_due()).filter_map(|row| plan.pair(row).ok());
+        let pairs_of_rows = || rows.iter().inspect(|_| pause_if_due()).filter_map(|row| plan.pair(row).ok());
         let gone = &plan.vanishing;
         let gone_students: HashSet<StudentId> = gone.students.iter().map(|gone| gone.record.id).collect();
         let gone_courses: HashSet<CourseId> = gone.courses.iter().map(|gone| gone.record.id).collect();
@@ -90,7 +90,7 @@ impl Stage {
             })
             .map(|taken| (taken, Cause::NotMentioned))
             .collect();
-        let named = pairs().chain(others.iter().map(|((pair, _), _)| *pair));
+        let named = pairs_of_rows().chain(others.iter().map(|((pair, _), _)| *pair));
         let students: HashSet<StudentId> =
             named.map(|(student, _)| student).chain(gone_students.iter().copied()).collect();
         let known = ids(students.iter().filter(|id| id.0 > 0));
@@ -108,12 +108,13 @@ impl Stage {
         others.sort_unstable_by_key(|(taken, _)| *taken);
         let has_other_codes = plan.reading.has_other_codes();
         let taken_now = taken().filter(|_| has_other_codes).map(|(pair, _)| pair).collect();
-        let courses = pairs().map(|(_, course)| course);
+        let courses = pairs_of_rows().map(|(_, course)| course);
         let courses: HashSet<CourseId> =
             courses.chain(others.iter().map(|(((_, course), _), _)| *course)).collect();
         load_courses(db, &courses, &mut rehearsal).await?;
         rehearsal.set_rules(rules_of(db).await?);
-        let mut standings = standings_of(db, &known).await?;
+        let pairs: Vec<Pair> = taken().inspect(|_| pause_if_due()).map(|(pair, _)| pair).collect();
+        let mut standings = standings_of(db, &known, &pairs).await?;
         plan.regroup(&mut standings, provisional);
         for id in &students {
             rehearsal.add_student(*id, standings.remove(id).unwrap_or_default());

@@ -3,7 +3,8 @@
 use std::collections::{HashMap, HashSet};
 
 use super::store;
-use crate::db::{Db, DbError};
+use crate::db::{Db, DbError, migrate};
+use crate::files::made_up_id::{SchoolTag, is_made_up};
 use crate::files::reading::{PersonRow, Reading, Standing, StudentKey};
 use crate::registrar::{Course, Student};
 use crate::text::{look, spellings};
@@ -21,6 +22,10 @@ pub(super) struct Known {
     coded: HashMap<String, Vec<Course>>,
     /// Courses with the names of rows that would be new.
     courses_named: HashMap<String, Vec<Course>>,
+    /// Students by numbers that an export of this school has made up for them.
+    exported_students: HashMap<String, Student>,
+    /// Courses by codes that an export of this school has made up for them.
+    exported_courses: HashMap<String, Course>,
 }
 
 impl Known {
@@ -29,7 +34,37 @@ impl Known {
         let mut known = Self::default();
         known.load_students(db, reading).await?;
         known.load_courses(db, reading).await?;
+        known.load_exported(db, reading).await?;
         Ok(known)
+    }
+
+    /// Looks up the records for which an export of this school has made up ids.
+    async fn load_exported(&mut self, db: &Db, reading: &Reading) -> Result<(), DbError> {
+        let numbers = reading.people.iter().filter_map(|row| row.number.as_deref());
+        let numbers: Vec<&str> = numbers.filter(|number| is_made_up(number)).collect();
+        let codes = reading.courses.iter().map(|row| &*row.code);
+        let codes: Vec<&str> = codes.filter(|code| is_made_up(code)).collect();
+        if numbers.is_empty() && codes.is_empty() {
+            return Ok(());
+        }
+        let tag = SchoolTag::new(&migrate::set_up_at(db).await?);
+        let records = |ids: &[&str]| ids.iter().filter_map(|id| tag.record_of(id)).collect::<Vec<_>>();
+        let students = store::students_with_ids(db, &records(&numbers)).await?;
+        let courses = store::courses_with_ids(db, &records(&codes)).await?;
+        let students: HashMap<i64, Student> =
+            students.into_iter().map(|student| (student.id.0, student)).collect();
+        let courses: HashMap<i64, Course> = courses.into_iter().map(|course| (course.id.0, course)).collect();
+        self.exported_students.extend(
+            numbers.into_iter().filter_map(|number| {
+                Some((number.to_owned(), students.get(&tag.record_of(number)?)?.clone()))
+            }),
+        );
+        self.exported_courses.extend(
+            codes
+                .into_iter()
+                .filter_map(|code| Some((code.to_owned(), courses.get(&tag.record_of(code)?)?.clone()))),
+        );
+        Ok(())
     }
 
     async fn load_students(&mut self, db: &Db, reading: &Reading) -> Result<(), DbError> {
@@ -98,6 +133,16 @@ impl Known {
             }
         }
         Ok(())
+    }
+
+    /// The student for whom an export of this school has made up a number.
+    pub(super) fn exported_student(&self, number: &str) -> Option<&Student> {
+        self.exported_students.get(number)
+    }
+
+    /// The course for which an export of this school has made up a code.
+    pub(super) fn exported_course(&self, code: &str) -> Option<&Course> {
+        self.exported_courses.get(code)
     }
 
     /// The students whom a key names.

@@ -3,7 +3,7 @@
 use super::rows::{ImportRow, RowStatus};
 use super::steps::{Party, Plan};
 use super::vanishing::PlanRow;
-use crate::files::reading::{Meaning, Origin};
+use crate::files::reading::{CourseKey, Meaning, Origin};
 
 impl Plan {
     /// Each refused row: those that the reading refuses, then those of courses, students and enrollments.
@@ -30,7 +30,11 @@ impl Plan {
             PlanRow::Enrollment(at) => {
                 let row = &self.reading.enrollments[at];
                 let is_unknown = matches!(self.students_by_key[row.student.index()], Party::Nobody(_));
-                self.heading(row.origin, if is_unknown { STUDENT } else { COURSE })
+                let of_course = match self.reading.course_keys.get(row.course) {
+                    CourseKey::Code(_) => &[Meaning::Code, Meaning::Section],
+                    CourseKey::Section { .. } => &[Meaning::Section, Meaning::Code],
+                };
+                self.heading(row.origin, if is_unknown { STUDENT } else { of_course })
             }
             PlanRow::Unread(_) | PlanRow::Gone(_) => None,
         }
@@ -44,6 +48,6 @@ impl Plan {
 }
 
 /// The columns that say who a student is, the first that there is.
-const STUDENT: &[Meaning] = &[Meaning::Number, Meaning::Email];
+const STUDENT: &[Meaning] = &[Meaning::Number, Meaning::IntegrationId, Meaning::Email];
 /// The same for a course.
 const COURSE: &[Meaning] = &[Meaning::Section, Meaning::Code];

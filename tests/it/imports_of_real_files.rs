@@ -48,6 +48,50 @@ const CASES: &[Case] = &[
         refused: &[],
     },
     Case {
+        seen_in: "Canvas: a section that has moved to another course, named with either",
+        files: &[
+            ("courses.csv", b"course_id,short_name,long_name,status\nC1,C1,Biology,active\nX1,X1,Science,active\n"),
+            ("sections.csv", b"section_id,course_id,name,status\ns1,C1,One,active\n"),
+            ("xlists.csv", b"xlist_course_id,section_id,status\nX1,s1,active\n"),
+            ("users.csv", b"user_id,login_id,full_name,status\nu1,u1,Eve Lin,active\nu2,u2,Bo Ek,active\nu3,u3,Cy Ode,active\n"),
+            ("enrollments.csv", b"course_id,user_id,role,section_id,status\nX1,u1,student,s1,active\nC1,u2,student,s1,active\n\
+                Q1,u3,student,s1,active\n"),
+        ],
+        students: &["u1 Eve Lin", "u2 Bo Ek", "u3 Cy Ode"],
+        enrolled: &["u1 X1", "u2 X1"],
+        refused: &["enrollments.csv:4 section-of-another-course"],
+    },
+    Case {
+        seen_in: "Canvas: students named by integration ids, some of them twice or never",
+        files: &[
+            ("courses.csv", b"course_id,short_name,long_name,status\nC1,C1,Biology,active\n"),
+            ("enrollments.csv", b"course_id,user_id,user_integration_id,role,status\nC1,,i1,student,active\n\
+                C1,u2,,student,active\nC1,,i9,student,active\nC1,u3,i1,student,deleted_last_completed\n"),
+            ("users.csv", b"user_id,integration_id,login_id,short_name,status\nu1,i1,u1,Eve Lin,active\nu2,i2,u2,Bo Ek,active\n\
+                u3,i2,u3,Cy Ode,active\n"),
+        ],
+        students: &["u1 Eve Lin", "u2 Bo Ek"],
+        enrolled: &["u1 C1", "u2 C1"],
+        refused: &["enrollments.csv:4 integration-id-unknown", "users.csv:4 contradicts-another-row"],
+    },
+    Case {
+        seen_in: "Canvas: files that are not about students, courses or enrollments",
+        files: &[
+            ("users.csv", b"user_id,login_id,full_name,status\nu1,u1,Eve Lin,active\n"),
+            ("differentiation_tags.csv", b"tag_id,tag_set_id,course_id,name,status\nT1,,C1,Advanced,available\n"),
+            ("differentiation_tag_sets.csv", b"tag_set_id,course_id,set_name,status\nS1,C1,First,active\n"),
+            ("differentiation_tag_membership.csv", b"tag_id,user_id,status\nT1,u1,accepted\n"),
+            ("admins.csv", b"user_id,account_id,role,status\nu9,A1,AccountAdmin,active\n"),
+            ("logins.csv", b"user_id,login_id,password,existing_user_id,email\nu8,u8,x,u1,b@x.edu\n"),
+            ("change_sis_id.csv", b"old_id,new_id,type\nu7,u1,user\n"),
+            ("abstract_courses.csv", b"abstract_course_id,short_name,long_name,account_id,term_id,status\nAC,H,Hum,,,active\n"),
+            ("groups.csv", b"group_id,name,status\nG1,Readers,available\n"),
+        ],
+        students: &["u1 Eve Lin"],
+        enrolled: &[],
+        refused: &[],
+    },
+    Case {
         seen_in: "Clever: section ids that two schools use, a student in both",
         files: &[
             ("students.csv", b"School_id,Student_id,Last_name,First_name\nn1,7,Lin,Eve\nn2,7,Lin,Eve\n"),

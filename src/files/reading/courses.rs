@@ -55,6 +55,20 @@ pub(super) fn read_section(row: &Row<'_>, drafts: &mut Drafts) -> Result<(), Fau
     Ok(())
 }
 
+/// Reads that a section has moved to another course.
+pub(super) fn read_cross_listing(row: &Row<'_>, drafts: &mut Drafts) -> Result<(), Fault> {
+    let Some(section) = section_key(row)? else {
+        return Err(row.fault(Meaning::Section, Reason::NumberMissing));
+    };
+    let Some(course) = row.id(Meaning::Code)? else {
+        return Err(row.fault(Meaning::Code, Reason::CourseMissing));
+    };
+    if standing(row)? == Standing::Active {
+        drafts.cross_listings.insert(section, course);
+    }
+    Ok(())
+}
+
 /// The id of a section. In Clever it is unique only within a school.
 pub(super) fn section_key(row: &Row<'_>) -> Result<Option<Box<str>>, Fault> {
     let Some(section) = row.id(Meaning::Section)? else { return Ok(None) };

@@ -59,9 +59,9 @@ pub(super) struct SectionDraft {
 
 /// A student and a course.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct EnrollmentDraft {
+pub(super) struct EnrollmentDraft<S = Reference> {
     pub(super) origin: Origin,
-    pub(super) student: Reference,
+    pub(super) student: S,
     /// The course in [`Drafts::texts`].
     pub(super) course: Option<Reference>,
     /// The section in [`Drafts::texts`].
@@ -72,13 +72,35 @@ pub(super) struct EnrollmentDraft {
     pub(super) modified: Option<Timestamp>,
 }
 
+impl<S> EnrollmentDraft<S> {
+    /// The same enrollment of this student.
+    pub(super) fn of(&self, student: Reference) -> EnrollmentDraft {
+        let Self { origin, course, section, section_is_course, wanted, modified, .. } = *self;
+        EnrollmentDraft { origin, student, course, section, section_is_course, wanted, modified }
+    }
+}
+
+/// An integration id that Canvas gives to a student.
+#[derive(Debug)]
+pub(super) struct IntegrationId {
+    pub(super) text: Box<str>,
+    /// The heading of its column.
+    pub(super) column: Option<Arc<str>>,
+}
+
 /// Everything that was read.
 #[derive(Debug, Default)]
 pub(super) struct Drafts {
     pub(super) people: Vec<PersonDraft>,
     pub(super) courses: Vec<CourseDraft>,
     pub(super) sections: Vec<SectionDraft>,
+    /// The courses to which sections have moved, by section.
+    pub(super) cross_listings: HashMap<Box<str>, Box<str>>,
     pub(super) enrollments: Vec<EnrollmentDraft>,
+    /// Enrollments that name their students by integration ids.
+    pub(super) by_integration_id: Vec<EnrollmentDraft<IntegrationId>>,
+    /// Students by integration id, each with the row that says so.
+    pub(super) integration_ids: HashMap<Box<str>, (Reference, Origin)>,
     pub(super) students: Keys<StudentKey>,
     /// Ids of courses and sections.
     pub(super) texts: Keys<Box<str>>,
@@ -111,7 +133,10 @@ impl Drafts {
         let facts = self.people.len()
             + self.courses.len()
             + self.sections.len()
+            + self.cross_listings.len()
             + self.enrollments.len()
+            + self.by_integration_id.len()
+            + self.integration_ids.len()
             + self.refused.len()
             + self.others.len()
             + self.other_rows.len()

@@ -1,13 +1,13 @@
 //! Rows of enrollments and of roles.
 
 use super::courses::section_key;
-use super::drafts::{Drafts, EnrollmentDraft};
+use super::drafts::{Drafts, EnrollmentDraft, IntegrationId};
 use super::headings::key;
 use super::meaning::Meaning;
 use super::reasons::Reason;
 use super::report::{Format, Skipped};
 use super::row::{Fault, Row};
-use super::rows::{Reference, StudentKey, Wanted};
+use super::rows::{StudentKey, Wanted};
 use super::words;
 use crate::text::record_text;
 
@@ -29,18 +29,38 @@ pub(super) fn read(row: &Row<'_>, drafts: &mut Drafts) -> Result<(), Fault> {
         leave_out(row, role, drafts);
         return Ok(());
     }
+    if let Some(integration_id) = integration_id(row)? {
+        let draft = EnrollmentDraft { wanted: wanted(row)?, ..draft(row, integration_id, drafts)? };
+        drafts.by_integration_id.push(draft);
+        return Ok(());
+    }
     let student = row.student()?;
-    let word = row.status(Meaning::Status, words::wanted, words::ENROLLMENT_WORDS);
+    let wanted = wanted(row);
     let student = drafts.students.add(student);
     let draft = draft(row, student, drafts)?;
-    let deleted = row.flag(Meaning::Deleted)?.unwrap_or(false);
-    let wanted = if deleted { Wanted::NotEnrolled } else { word?.unwrap_or(Wanted::Enrolled) };
-    drafts.enrollments.push(EnrollmentDraft { wanted, ..draft });
+    drafts.enrollments.push(EnrollmentDraft { wanted: wanted?, ..draft });
     Ok(())
 }
 
+/// The id by which a row names its student if it does not in a usual way.
+fn integration_id(row: &Row<'_>) -> Result<Option<IntegrationId>, Fault> {
+    if [Meaning::Number, Meaning::Email].iter().any(|meaning| !row.text(*meaning).is_empty()) {
+        return Ok(None);
+    }
+    let Some(text) = row.id(Meaning::IntegrationId)? else { return Ok(None) };
+    let column = row.layout.columns.place(Meaning::IntegrationId);
+    let column = column.and_then(|place| row.layout.headings.get(place).cloned());
+    Ok(Some(IntegrationId { text, column }))
+}
+
+fn wanted(row: &Row<'_>) -> Result<Wanted, Fault> {
+    let word = row.status(Meaning::Status, words::wanted, words::ENROLLMENT_WORDS)?;
+    let deleted = row.flag(Meaning::Deleted)?.unwrap_or(false);
+    Ok(if deleted { Wanted::NotEnrolled } else { word.unwrap_or(Wanted::Enrolled) })
+}
+
 /// The student and the course of a row.
-fn draft(row: &Row<'_>, student: Reference, drafts: &mut Drafts) -> Result<EnrollmentDraft, Fault> {
+fn draft<S>(row: &Row<'_>, student: S, drafts: &mut Drafts) -> Result<EnrollmentDraft<S>, Fault> {
     let section = section_key(row)?;
     let course = row.id(Meaning::Code)?;
     if section.is_none() && course.is_none() {

@@ -96,7 +96,9 @@ impl Layout {
                 missing.extend((!has(STUDENT)).then_some("an id or an e-mail address"));
                 // A list of who is in which groups has no names.
                 let is_list = is_wide || !self.columns.groups.is_empty();
-                missing.extend((!has(NAMES) && !is_list).then_some("a name"));
+                // Canvas names nobody whom it knows already.
+                let is_of_canvas = self.format == Format::Canvas;
+                missing.extend((!has(NAMES) && !is_list && !is_of_canvas).then_some("a name"));
             }
             FileKind::Courses => {
                 missing.extend((!has(&[Meaning::Code])).then_some("the course code"));
@@ -107,12 +109,13 @@ impl Layout {
                 missing.extend((!has(&[Meaning::Name, Meaning::CourseName])).then_some("a name"));
             }
             FileKind::Enrollments => {
-                missing.extend((!has(STUDENT)).then_some("the student (an id or an e-mail address)"));
+                let names_student = has(STUDENT) || has(&[Meaning::IntegrationId]);
+                missing.extend((!names_student).then_some("the student (an id or an e-mail address)"));
                 missing.extend((!has(&[Meaning::Code, Meaning::Section])).then_some("the course"));
                 let needs_role = has_role_id && !has(&[Meaning::Role]);
                 missing.extend(needs_role.then_some("the role as a word (role_id is known only to Canvas)"));
             }
-            FileKind::Roles | FileKind::Manifest | FileKind::Other => {}
+            FileKind::CrossListings | FileKind::Roles | FileKind::Manifest | FileKind::Other => {}
         }
         if missing.is_empty() {
             return Ok(());
@@ -145,7 +148,7 @@ fn recognized(
             FileKind::People | FileKind::Courses | FileKind::Enrollments => forced != kind,
             // Other files of a set are no students because of a kind that is meant for the whole set.
             FileKind::Other => is_complete(headings, options, forced),
-            FileKind::Sections | FileKind::Roles | FileKind::Manifest => false,
+            FileKind::Sections | FileKind::CrossListings | FileKind::Roles | FileKind::Manifest => false,
         });
         if !differs {
             return Ok((format, kind));

@@ -40,9 +40,11 @@ const PEOPLE: Table = &[
             &["username", "login", "loginid"],
         ],
     ),
+    (Meaning::IntegrationId, &[&["integrationid"]]),
     (Meaning::FirstName, &[&["firstname", "givenname", "forename", "first", "given"]]),
     (Meaning::LastName, &[&["lastname", "familyname", "surname", "last", "family"]]),
     (Meaning::Name, &[&["name", "fullname", "studentname", "displayname", "student"]]),
+    (Meaning::ShortName, &[&["shortname"]]),
     (
         Meaning::SortableName,
         &[&[
@@ -90,6 +92,12 @@ const SECTIONS: Table = &[
     (Meaning::Status, STATUS),
 ];
 
+const CROSS_LISTINGS: Table = &[
+    (Meaning::Section, &[&["sectionid"]]),
+    (Meaning::Code, &[&["xlistcourseid"]]),
+    (Meaning::Status, STATUS),
+];
+
 const CLEVER_SECTIONS: Table = &[
     (Meaning::School, &[&["schoolid"]]),
     (Meaning::Section, &[&["sectionid"]]),
@@ -119,6 +127,7 @@ const ENROLLMENTS: Table = &[
             &["username", "login", "loginid", "student"],
         ],
     ),
+    (Meaning::IntegrationId, &[&["userintegrationid"]]),
     (Meaning::Email, EMAIL),
     (
         Meaning::Code,
@@ -143,6 +152,7 @@ pub(super) fn table(format: Format, kind: FileKind) -> Table {
         (FileKind::Sections, Format::Clever) => CLEVER_SECTIONS,
         (FileKind::Sections, Format::OneRoster) => ONEROSTER_CLASSES,
         (FileKind::Sections, _) => SECTIONS,
+        (FileKind::CrossListings, _) => CROSS_LISTINGS,
         (FileKind::Enrollments, _) => ENROLLMENTS,
         (FileKind::Roles, _) => ROLES,
         (FileKind::Manifest | FileKind::Other, _) => &[],

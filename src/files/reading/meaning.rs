@@ -9,9 +9,11 @@ use utoipa::ToSchema;
 pub enum Meaning {
     /// The student's id in the outside world.
     Number,
+    /// The student's id in Canvas' users that enrollments may name instead of the number.
+    IntegrationId,
     /// The student's or course's whole name.
     Name,
-    /// A short name of a course, which counts where there is no longer one.
+    /// A short name, which counts where there is no longer one.
     ShortName,
     /// The student's name as `Last, First`.
     SortableName,
@@ -53,8 +55,9 @@ pub enum Meaning {
 
 impl Meaning {
     /// All of them, in the order in which people are shown them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::Number,
+        Self::IntegrationId,
         Self::Name,
         Self::ShortName,
         Self::SortableName,
@@ -82,6 +85,7 @@ impl Meaning {
     pub fn slug(self) -> &'static str {
         match self {
             Self::Number => "number",
+            Self::IntegrationId => "integration-id",
             Self::Name => "name",
             Self::ShortName => "short-name",
             Self::SortableName => "sortable-name",
@@ -116,6 +120,7 @@ impl Meaning {
     pub fn label(self) -> &'static str {
         match self {
             Self::Number => "student number",
+            Self::IntegrationId => "integration id of Canvas",
             Self::Name => "name",
             Self::ShortName => "short name",
             Self::SortableName => "last name, first name",

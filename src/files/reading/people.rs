@@ -26,7 +26,15 @@ pub(super) fn read(row: &Row<'_>, drafts: &mut Drafts) -> Result<(), Fault> {
     let name = name(row)?;
     let courses = courses(row, standing)?;
     let groups = row.groups()?;
+    let integration_id = row.id(Meaning::IntegrationId)?;
     let student = drafts.students.add(key);
+    if let Some(integration_id) = integration_id {
+        let (first, other) = *drafts.integration_ids.entry(integration_id).or_insert((student, row.origin));
+        if first != student {
+            let reason = Reason::Contradicts(other, "integration id");
+            return Err(row.fault(Meaning::IntegrationId, reason));
+        }
+    }
     let role = row.text(Meaning::Role);
     if !role.is_empty() {
         *drafts.roles.entry(student).or_default() |= words::is_student(role);
@@ -71,7 +79,7 @@ fn name(row: &Row<'_>) -> Result<Option<Box<str>>, Fault> {
         "-" if row.layout.format == Format::OneRoster => "",
         text => text,
     };
-    let whole = [Meaning::Name, Meaning::SortableName];
+    let whole = [Meaning::Name, Meaning::SortableName, Meaning::ShortName];
     let (first, last) = (part(Meaning::FirstName), part(Meaning::LastName));
     let (meaning, text) = match (first, last) {
         ("", "") => {
@@ -89,7 +97,8 @@ fn name(row: &Row<'_>) -> Result<Option<Box<str>>, Fault> {
 }
 
 fn missing(row: &Row<'_>) -> Result<Option<Box<str>>, Fault> {
-    let names = [Meaning::Name, Meaning::FirstName, Meaning::LastName, Meaning::SortableName];
+    let names =
+        [Meaning::Name, Meaning::FirstName, Meaning::LastName, Meaning::SortableName, Meaning::ShortName];
     match names.into_iter().find(|meaning| row.layout.columns.place(*meaning).is_some()) {
         Some(meaning) => Err(row.fault(meaning, Reason::NameMissing)),
         None => Ok(None),

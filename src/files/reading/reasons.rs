@@ -63,6 +63,8 @@ pub enum Reason {
     Lookalike(Origin),
     /// The section belongs to another course.
     SectionOfAnotherCourse,
+    /// No student of the files has the integration id.
+    IntegrationIdUnknown,
 }
 
 /// The text of a cell, shortened; `None` in a file that has passwords.
@@ -155,6 +157,7 @@ impl Reason {
             Self::EmailNotUnique(_) => "email-not-unique",
             Self::Lookalike(_) => "id-looks-the-same",
             Self::SectionOfAnotherCourse => "section-of-another-course",
+            Self::IntegrationIdUnknown => "integration-id-unknown",
         }
     }
 
@@ -212,6 +215,10 @@ impl fmt::Display for Reason {
                 other.line
             ),
             Self::SectionOfAnotherCourse => write!(to, "The section belongs to another course."),
+            Self::IntegrationIdUnknown => write!(
+                to,
+                "No student of these files has this integration id. Import the file of users together with this one."
+            ),
         }
     }
 }

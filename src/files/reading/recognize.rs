@@ -74,31 +74,40 @@ fn clever(headings: &Headings) -> Option<(Format, FileKind)> {
     Some((Format::Clever, kind))
 }
 
-/// Headings of files of Canvas that are not read.
+/// Headings of files of Canvas that are not read, whatever else they have.
 const OTHERS: [&str; 8] = [
-    "groupid",
-    "groupcategoryid",
-    "observerid",
-    "xlistcourseid",
-    "existinguserid",
-    "parentaccountid",
-    "adminid",
+    "abstractcourseid",
     "changesistype",
+    "existingcanvasuserid",
+    "existingintegrationid",
+    "existinguserid",
+    "groupcategoryid",
+    "oldintegrationid",
+    "parentaccountid",
 ];
+/// The same, unless the rows are of students: lists that people make have such columns too.
+const OTHERS_WITHOUT_STUDENTS: [&str; 6] = ["adminid", "groupid", "observerid", "oldid", "tagid", "tagsetid"];
 
 fn canvas(headings: &Headings) -> Option<(Format, FileKind)> {
     let has = |key| headings.has(key);
-    let is_other = OTHERS.into_iter().any(has) || has("termid") && has("name") && !has("courseid");
-    let kind = if is_other && has_students(headings) {
-        return None;
-    } else if is_other {
+    let has_any = |keys: &[&'static str]| keys.iter().copied().any(has);
+    if has_any(&OTHERS) {
+        return Some((Format::Canvas, FileKind::Other));
+    }
+    let has_user = has_any(&["userid", "userintegrationid"]);
+    let has_course = has_any(&["courseid", "sectionid"]);
+    let is_of_admins = has_user && has("accountid") && has_any(&["role", "roleid"]) && !has_course;
+    let is_of_terms = has("termid") && has("name") && !has("courseid");
+    let kind = if has_any(&OTHERS_WITHOUT_STUDENTS) || is_of_terms || is_of_admins && !has("loginid") {
+        if has_students(headings) {
+            return None;
+        }
         FileKind::Other
-    } else if (has("userid") || has("userintegrationid"))
-        && (has("courseid") || has("sectionid"))
-        && ["role", "roleid", "status"].into_iter().any(has)
-    {
+    } else if has("xlistcourseid") && has("sectionid") {
+        FileKind::CrossListings
+    } else if has_user && has_course && has_any(&["role", "roleid", "status"]) {
         FileKind::Enrollments
-    } else if has("userid") && (has("loginid") || has("status")) {
+    } else if has("userid") && has_any(&["loginid", "status"]) {
         FileKind::People
     } else if has("sectionid") && has("courseid") && has("name") && !has_students(headings) {
         FileKind::Sections

@@ -312,6 +312,8 @@ pub enum FileKind {
     Courses,
     /// Sections or classes of courses.
     Sections,
+    /// Sections that Canvas has moved to another course.
+    CrossListings,
     /// Enrollments.
     Enrollments,
     /// Which person has which role.
@@ -330,6 +332,7 @@ impl FileKind {
             Self::People => "students",
             Self::Courses => "courses",
             Self::Sections => "sections",
+            Self::CrossListings => "cross-listings",
             Self::Enrollments => "enrollments",
             Self::Roles => "roles",
             Self::Manifest => "manifest",

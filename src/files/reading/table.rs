@@ -12,6 +12,7 @@ use super::report::{FileKind, FileReading, Format, Processing, Skipped, Warning}
 use super::row::{Fault, Row};
 use super::rows::Origin;
 use super::{Options, courses, enrollments, people};
+use crate::count::counted;
 use crate::priority::pause_if_due;
 
 /// Reads the rows of one file as they come.
@@ -125,7 +126,10 @@ impl<'a> Table<'a> {
             warn("no-email-column", "The file has no e-mail addresses.".to_owned());
         }
         if self.empty_statuses > 0 && layout.format != Format::OneRoster {
-            let detail = format!("{} rows have no status. They count as active.", self.empty_statuses);
+            let rows = counted(self.empty_statuses.into(), "row");
+            let [have, they] =
+                if self.empty_statuses == 1 { ["has", "It counts"] } else { ["have", "They count"] };
+            let detail = format!("{rows} {have} no status. {they} as active.");
             warn("status-empty", detail);
         }
     }
@@ -178,6 +182,9 @@ fn read(
         FileKind::Courses => courses::read(row, drafts).map(|()| None),
         FileKind::Sections => courses::read_section(row, drafts).map(|()| None),
         FileKind::Enrollments => enrollments::read(row, drafts).map(|()| None),
+        FileKind::CrossListings => {
+            courses::read_cross_listing(row, drafts).map(|()| Some(Skipped::OnlySection))
+        }
         FileKind::Roles => enrollments::read_role(row, drafts).map(|()| Some(Skipped::OnlyRole)),
         FileKind::Manifest | FileKind::Other => Ok(None),
     }

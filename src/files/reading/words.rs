@@ -25,8 +25,19 @@ pub(super) const ENROLL_STATUS_WORDS: &str =
 pub(super) fn wanted(word: &str) -> Option<Wanted> {
     match key(word).as_str() {
         "active" | "enrolled" | "registered" | "current" => Some(Wanted::Enrolled),
-        "deleted" | "tobedeleted" | "inactive" | "completed" | "concluded" | "dropped" | "withdrawn"
-        | "removed" | "rejected" | "suspended" | "transferred" | "graduated" => Some(Wanted::NotEnrolled),
+        "deleted"
+        | "deletedlastcompleted"
+        | "tobedeleted"
+        | "inactive"
+        | "completed"
+        | "concluded"
+        | "dropped"
+        | "withdrawn"
+        | "removed"
+        | "rejected"
+        | "suspended"
+        | "transferred"
+        | "graduated" => Some(Wanted::NotEnrolled),
         _ => None,
     }
 }

@@ -78,12 +78,13 @@ pub fn given_and_family(name: &str) -> (&str, &str) {
     parts.unwrap_or(("-", name))
 }
 
-/// The first and last day of the school year (August to July) of a day.
+/// The first day of the school year (August to July) of a day, and that of the next one: the standard's `endDate` is the day
+/// after the last.
 #[must_use]
 pub fn school_year(day: Date) -> (Date, Date) {
     let first = if day.month() < 8 { day.year() - 1 } else { day.year() };
     let on = |year, month, day| Date::new(year, month, day);
-    (on(first, 8, 1).unwrap_or(Date::MIN), on(first + 1, 7, 31).unwrap_or(Date::MAX))
+    (on(first, 8, 1).unwrap_or(Date::MIN), on(first + 1, 8, 1).unwrap_or(Date::MAX))
 }
 
 #[cfg(test)]
@@ -113,7 +114,7 @@ mod tests {
     #[test]
     fn a_school_year_begins_in_august() {
         let date = jiff::civil::date;
-        assert_eq!(school_year(date(2026, 7, 31)), (date(2025, 8, 1), date(2026, 7, 31)));
-        assert_eq!(school_year(date(2026, 8, 1)), (date(2026, 8, 1), date(2027, 7, 31)));
+        assert_eq!(school_year(date(2026, 7, 31)), (date(2025, 8, 1), date(2026, 8, 1)));
+        assert_eq!(school_year(date(2026, 8, 1)), (date(2026, 8, 1), date(2027, 8, 1)));
     }
 }

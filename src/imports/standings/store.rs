@@ -1,11 +1,13 @@
 //! Reads the groups, holds and numbers of courses of students.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::LazyLock;
 
 use crate::db::{Db, DbError, Reach, Row};
+use crate::imports::known::ids;
+use crate::imports::steps::Pair;
 use crate::imports::store::{places, statements};
-use crate::registrar::{GroupName, Rules, Standing, StudentId, hold};
+use crate::registrar::{CourseId, GroupName, Rules, Standing, StudentId, hold};
 
 /// The rules of the whole school.
 pub(in crate::imports) async fn rules_of(db: &Db) -> Result<Rules, DbError> {
@@ -47,19 +49,12 @@ fn member(row: &Row<'_>) -> Result<(StudentId, (GroupName, Option<i64>)), DbErro
     Ok((StudentId(row.int(0)?), (GroupName::from_stored(row.text(1)?), row.opt_int(2)?)))
 }
 
-/// The standing of each of these students.
+/// The standing of each of these students, who take or wait for these courses.
 pub(in crate::imports) async fn standings_of(
     db: &Db,
     students: &[i64],
+    taken: &[Pair],
 ) -> Result<HashMap<StudentId, Standing>, DbError> {
-    static COURSES: LazyLock<String> = LazyLock::new(|| {
-        format!(
-            "select s.id, (select count(*) from student_courses sc join courses c on c.id = sc.course_id \
-             where sc.student_id = s.id) + (select count(*) from waitlist w join courses c on c.id = w.course_id \
-             where w.student_id = s.id) from students s where s.id in ({})",
-            places("bigint")
-        )
-    });
     static HOLDS: LazyLock<String> = LazyLock::new(|| {
         format!(
             "select id, student_id, reason, placed_at from matricula_holds where student_id in ({}) order by id",
@@ -68,18 +63,30 @@ pub(in crate::imports) async fn standings_of(
     });
     let mut found: HashMap<StudentId, Standing> = HashMap::new();
     for args in statements(students) {
-        let courses = db.read(Reach::Range, COURSES.as_str(), args.clone(), |row| {
-            Ok((StudentId(row.int(0)?), row.int(1)?))
-        });
-        for (id, courses) in courses.await? {
-            found.entry(id).or_default().courses = courses;
-        }
         for (id, group) in db.query(GROUPS.as_str(), args.clone(), member).await? {
             found.entry(id).or_default().groups.extend([group]);
         }
         for hold in db.query(HOLDS.as_str(), args, hold).await? {
             found.entry(hold.student_id).or_default().holds.push(hold);
         }
+    }
+    let courses: HashSet<CourseId> = taken.iter().map(|(_, course)| *course).collect();
+    // Those of a course that another program has deleted do not count.
+    let courses: HashSet<CourseId> = existing_courses(db, &ids(&courses)).await?.into_iter().collect();
+    for (student, _) in taken.iter().filter(|(_, course)| courses.contains(course)) {
+        found.entry(*student).or_default().courses += 1;
+    }
+    Ok(found)
+}
+
+/// Those of these courses that exist.
+async fn existing_courses(db: &Db, courses: &[i64]) -> Result<Vec<CourseId>, DbError> {
+    static SQL: LazyLock<String> = LazyLock::new(|| {
+        format!("select cast(id as bigint) from courses where id in ({})", places("bigint"))
+    });
+    let mut found = Vec::new();
+    for args in statements(courses) {
+        found.extend(db.query(SQL.as_str(), args, |row| Ok(CourseId(row.int(0)?))).await?);
     }
     Ok(found)
 }

@@ -1,9 +1,10 @@
 //! Export, import into an empty school, export: the same bytes.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
-    a_difficult_school, add_course, add_student, difficult_groups, enroll, exported, import, text, unzipped,
+    a_difficult_school, add_course, add_student, difficult_groups, enroll, exported, import,
+    report_of_import, text, unzipped,
 };
 use crate::school::School;
 
@@ -153,6 +154,44 @@ async fn students_without_a_number_get_a_lasting_and_unique_one_in_files() {
     assert_eq!(ids(), [format!("{own}.1"), own.clone()]);
     school.patch(&format!("/api/v1/students/{ana}"), json!({"number": "0042"})).await.is_ok();
     assert_eq!(ids(), ["0042".to_owned(), own]);
+}
+
+#[tokio::test]
+async fn an_export_from_before_a_change_of_names_doubles_no_record_of_its_own_school() {
+    let school = School::open().await;
+    let ana = add_student(&school, "Ana", None).await;
+    let algebra = add_course(&school, "Algebra", None).await;
+    let archive = exported(school.database(), &["canvas"]);
+    let gone = add_course(&school, "Gone", None).await;
+    let with_gone = exported(school.database(), &["canvas"]);
+    school.delete(&format!("/api/v1/courses/{gone}")).await.is(204);
+    let renamed = json!({"name": "Ana Maria", "email": "ana@example.edu"});
+    school.patch(&format!("/api/v1/students/{ana}"), renamed).await.is_ok();
+    school.patch(&format!("/api/v1/courses/{algebra}"), json!({"name": "Linear algebra"})).await.is_ok();
+
+    let refused = |report: &Value| -> Vec<String> {
+        let rows = report["refused_rows"].as_array().unwrap().iter();
+        rows.map(|row| format!("{}: {}", row["code"].as_str().unwrap(), row["detail"].as_str().unwrap()))
+            .collect()
+    };
+    assert_eq!(
+        refused(&report_of_import(&school, &[("canvas.zip", &archive)])),
+        [
+            "id-made-up-here: An export of this school made up this code for Linear algebra, where there was none. Add a \
+             code there, export again, and import that file.",
+            "id-made-up-here: An export of this school made up this number for Ana Maria, where there was none. Add a \
+             number there, export again, and import that file.",
+        ]
+    );
+    school.patch(&format!("/api/v1/courses/{algebra}"), json!({"code": "A1"})).await.is_ok();
+    let report = report_of_import(&school, &[("canvas.zip", &with_gone)]);
+    assert_eq!(
+        refused(&report)[0],
+        "id-made-up-here: An export of this school made up this code for Linear algebra (A1), where there was none. \
+         Export again, and import that file."
+    );
+    // What has been deleted since is added again.
+    assert_eq!(report["counts"]["new"], 1, "{report:#}");
 }
 
 #[tokio::test]

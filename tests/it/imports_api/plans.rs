@@ -242,7 +242,7 @@ async fn a_correction_that_is_none_is_refused() {
     let problem = answer("&column=name").await.is_refused(400, "invalid-request");
     assert_eq!(errors(&problem), ["column: must be a heading, `:` and a field, such as `Rufname:name`"]);
     let problem = answer("&column=a:name&column=b:shoe").await.is_refused(400, "invalid-request");
-    assert!(errors(&problem)[0].contains("known are number, name,"), "{problem:#}");
+    assert!(errors(&problem)[0].contains("known are number, integration-id, name,"), "{problem:#}");
     answer("&kind=students&kind=courses").await.is_refused(400, "invalid-request");
 }
 

@@ -20,9 +20,17 @@ pub(super) struct Sections(HashMap<Box<str>, Section>);
 struct Section {
     /// The course that it belongs to.
     course: Option<Box<str>>,
+    /// The course from which Canvas has moved it: enrollments may still name it.
+    moved_from: Option<Box<str>>,
     /// The course that it is.
     code: Box<str>,
     is_course: bool,
+}
+
+impl Section {
+    fn is_in(&self, course: Option<&str>) -> bool {
+        self.is_course || course == self.course.as_deref() || course == self.moved_from.as_deref()
+    }
 }
 
 /// Says that an enrollment names a section of another course.
@@ -42,7 +50,7 @@ impl Sections {
             return Ok(CourseKey::Code(course.unwrap_or_default()));
         };
         match self.0.get(&section) {
-            Some(found) if !found.is_course && course.is_some() && course != found.course => Err(WrongCourse),
+            Some(found) if course.is_some() && !found.is_in(course.as_deref()) => Err(WrongCourse),
             Some(found) => Ok(CourseKey::Code(found.code.clone())),
             None if draft.section_is_course => Ok(CourseKey::Code(section)),
             None => Ok(CourseKey::Section { course, section }),
@@ -58,7 +66,8 @@ pub(super) fn named(drafts: &Drafts) -> HashSet<Box<str>> {
         let within = section.course.as_ref().map(|course| within(course, &section.key));
         [Some(section.key.clone()), section.course.clone(), within].into_iter().flatten()
     });
-    of_enrollments.chain(of_courses).chain(of_sections).collect()
+    let of_cross_listings = drafts.cross_listings.values().cloned();
+    of_enrollments.chain(of_courses).chain(of_sections).chain(of_cross_listings).collect()
 }
 
 /// The code of a section as a course of its own.
@@ -82,6 +91,13 @@ pub(super) fn settle(drafts: &mut Drafts, reading: &mut Reading) -> Sections {
         },
     );
     report(settled, drafts, reading, |other| Reason::Contradicts(other, "section"));
+    let mut moved_from: HashMap<Box<str>, Box<str>> = HashMap::new();
+    for section in sections.iter_mut().filter(|section| !section.is_course) {
+        let Some(course) = drafts.cross_listings.get(&section.key) else { continue };
+        if let Some(left) = section.course.replace(course.clone()) {
+            moved_from.insert(section.key.clone(), left);
+        }
+    }
     let mut counts: HashMap<Box<str>, u32> = HashMap::new();
     for section in sections.iter().filter(|section| !section.is_course) {
         *counts.entry(section.course.clone().unwrap_or_default()).or_default() += 1;
@@ -107,7 +123,12 @@ pub(super) fn settle(drafts: &mut Drafts, reading: &mut Reading) -> Sections {
         let key = section.key.clone();
         found.0.insert(
             key,
-            Section { course: section.course.clone(), code: code.clone(), is_course: section.is_course },
+            Section {
+                course: section.course.clone(),
+                moved_from: moved_from.remove(&section.key),
+                code: code.clone(),
+                is_course: section.is_course,
+            },
         );
         if is_course {
             drafts.courses.push(course_of(section, code, &named));

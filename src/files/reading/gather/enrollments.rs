@@ -10,6 +10,20 @@ use crate::files::reading::report::Reading;
 use crate::files::reading::rows::EnrollmentRow;
 use crate::priority::pause_if_due;
 
+/// Finds the students of the enrollments that name them by integration ids.
+pub(super) fn find_students(drafts: &mut Drafts) {
+    if drafts.by_integration_id.is_empty() {
+        return;
+    }
+    for draft in std::mem::take(&mut drafts.by_integration_id) {
+        match drafts.integration_ids.get(&draft.student.text) {
+            Some((student, _)) => drafts.enrollments.push(draft.of(*student)),
+            None => drafts.refuse(draft.origin, draft.student.column, Reason::IntegrationIdUnknown),
+        }
+    }
+    drafts.enrollments.sort_by_key(|draft| draft.origin);
+}
+
 /// Settles the enrollments of the reading. The drafts stay: they say who is a student.
 pub(super) fn settle(drafts: &mut Drafts, sections: &Sections, reading: &mut Reading) {
     let mut courses = HashMap::new();

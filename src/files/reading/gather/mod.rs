@@ -15,6 +15,7 @@ pub(super) fn gather(mut drafts: Drafts, reading: &mut Reading) {
     for ((file, skipped), count) in std::mem::take(&mut drafts.skipped) {
         *reading.files[file as usize].counts.skipped.entry(skipped).or_default() += count;
     }
+    enrollments::find_students(&mut drafts);
     reading.named_courses = courses::named(&drafts);
     let courses = courses::settle(&mut drafts, reading);
     enrollments::settle(&mut drafts, &courses, reading);

@@ -66,4 +66,5 @@ pub mod shares;
 pub mod state;
 pub mod students;
 pub mod text;
+pub mod traces;
 pub mod viewer;

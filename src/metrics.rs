@@ -16,6 +16,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
 use crate::demand::Demand;
+use crate::traces::Traces;
 
 /// Bucket bounds in seconds, for requests and commits: a flush takes 0.2 ms on a good disk, 30 s is the timeout.
 const SECONDS: [f64; 14] =
@@ -47,6 +48,8 @@ pub struct Metrics {
     pub tls_handshakes_failed: Counter,
     /// Students who were refused a seat, by course.
     pub demand: Demand,
+    /// Traces, which are off unless there is a collector.
+    pub traces: Traces,
     refusals: Arc<Refusals>,
     http: Arc<Http>,
 }
@@ -101,6 +104,12 @@ impl Metrics {
     #[must_use]
     pub fn with_log_dropped(log_dropped: Counter) -> Self {
         Self::new(log_dropped, None)
+    }
+
+    /// The same metrics, with these traces.
+    #[must_use]
+    pub fn with_traces(self, traces: Traces) -> Self {
+        Self { traces, ..self }
     }
 
     /// Metrics of one of several schools, with its name as the label `school`.
@@ -173,6 +182,7 @@ impl Metrics {
             commit_seconds,
             log_dropped,
             records_lost,
+            traces: Traces::default(),
             tls_reload_failed,
             tls_certificate_expires,
             tls_handshakes_failed,

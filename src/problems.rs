@@ -8,7 +8,7 @@ use crate::http::extract::FromPath;
 use crate::http::invalid::invalid;
 use crate::http::problem::{
     self, IdempotencyAnswerNotKept, IdempotencyKeyInUse, IdempotencyKeyReused, Kind, Problem, ProblemKind,
-    kinds,
+    ReadOnlyServer, kinds,
 };
 use crate::imports::{ImportError, report};
 use crate::registrar::{
@@ -237,6 +237,7 @@ impl From<Refusal> for Problem {
             Refusal::KeyInUse => Self::new::<IdempotencyKeyInUse>(detail),
             Refusal::KeyReused => Self::new::<IdempotencyKeyReused>(detail),
             Refusal::Overloaded | Refusal::Stopping => Self::overloaded(detail),
+            Refusal::ReadOnlyServer => Self::new::<ReadOnlyServer>(detail),
             Refusal::Engine(error) => error.into(),
         }
     }

@@ -16,6 +16,7 @@ use crate::db::DbError;
 use crate::http::echo::excerpt;
 use crate::http::extract::caller;
 use crate::http::limits::wants_page;
+use crate::http::log_position;
 use crate::http::problem::{MethodNotAllowed, Problem};
 use crate::http::routes::{Allow, Policy, Verdict};
 use crate::registrar::{Caller, Identity, Refusal};
@@ -39,6 +40,9 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
         Verdict::OtherMethods(methods) => return other_methods(request.method(), &methods),
         Verdict::Unknown => return Problem::forbidden("No rule allows this address.").into_response(),
     };
+    if gate.app.registrar.is_read_only() && !request.method().is_safe() {
+        return Problem::from(Refusal::ReadOnlyServer).into_response();
+    }
     let caller = caller(request.extensions());
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
     let asked =
@@ -48,7 +52,15 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
             let reader =
                 wants_page(request.uri().path(), request.headers()).then(|| Reader(identity.clone()));
             request.extensions_mut().insert(identity);
-            let mut response = next.run(request).await;
+            let position = log_position::prepare(&gate.app.registrar, &mut request).await;
+            let mut response = match position {
+                Ok(position) => {
+                    let mut response = next.run(request).await;
+                    log_position::complete(position.as_ref(), &mut response);
+                    response
+                }
+                Err(problem) => problem.into_response(),
+            };
             if let Some(reader) = reader {
                 response.extensions_mut().insert(reader);
             }

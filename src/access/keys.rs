@@ -13,6 +13,10 @@ pub async fn school_key(db: &Db, registrar: &Registrar, name: &'static str) -> R
     if let Some(key) = store::key(db, name).await? {
         return Ok(key);
     }
+    if registrar.is_read_only() {
+        let missing = format!("there is no key {name} yet: start a server that writes to the database first");
+        return Err(DbError::Engine(missing).into());
+    }
     // Another server may add one at the same time: what counts is what is stored then.
     registrar.keep_house(vec![store::add_key(name, random_bytes())]).await?;
     let key = store::key(db, name).await?;

@@ -163,7 +163,7 @@ impl SignIn {
     pub async fn identity(&self, secret: &Secret) -> Result<Option<Identity>, DbError> {
         let hash = secret.hash();
         let Some((identity, is_due)) = self.access.by_session(hash).await? else { return Ok(None) };
-        if is_due {
+        if is_due && !self.registrar.is_read_only() {
             let now = self.clock.now();
             self.note_use(Key::Session(hash), now, store::use_session(&hash, &now.into()));
         }
@@ -179,6 +179,7 @@ impl SignIn {
         let Some(secret) = Secret::parse(TOKEN_PREFIX, text) else { return Ok(None) };
         let hash = secret.hash();
         let Some((identity, is_due)) = self.access.by_token(hash).await? else { return Ok(None) };
+        let is_due = is_due && !self.registrar.is_read_only();
         if let (true, Actor::Token(id)) = (is_due, &identity.actor) {
             let now = self.clock.now();
             self.note_use(Key::Token(hash), now, store::use_token(*id, &now.into()));

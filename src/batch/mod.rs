@@ -55,6 +55,9 @@ pub async fn each(
     let in_use = caller.key.as_ref().map(|key| registrar.lock_key(key)).transpose()?;
     let operations = parts.next().map_or_else(Vec::new, |(_, first)| first);
     let done = registrar.submit(Batch { operations, all_or_nothing: false }, caller).await?;
+    if let Some(position) = caller.log_position.as_ref().filter(|_| parts.len() > 0) {
+        position.keep_open();
+    }
     let (sender, receiver) = mpsc::unbounded_channel();
     let (registrar, caller) = (registrar.clone(), caller.clone());
     tokio::spawn(async move {

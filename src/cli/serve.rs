@@ -15,7 +15,6 @@ use crate::adoption::MigrateOptions;
 use crate::clock::Clock;
 use crate::config::{Front, ServeArgs, TlsArgs, check_exposure, check_front, is_loopback};
 use crate::count::counted;
-use crate::db::{Db, Standbys};
 use crate::http::limits::RequestLimits;
 use crate::http::server::{self, Bounds, Server};
 use crate::http::tls::{CertificateFiles, RELOAD_INTERVAL, Tls};
@@ -24,6 +23,7 @@ use crate::metrics::Metrics;
 use crate::schools::{Schools, SchoolsOptions};
 use crate::server::School;
 use crate::server::router;
+use crate::traces::Traces;
 
 /// How long accepted changes may take to commit after the last request has ended.
 const LAST_COMMITS_TIMEOUT: Duration = Duration::from_secs(20);
@@ -43,8 +43,15 @@ pub(super) async fn run(args: ServeArgs, clock: Clock, out: &mut dyn Write) -> a
 fn ways(args: &ServeArgs) -> anyhow::Result<Ways> {
     let providers = args.sign_on.as_deref().map(SignOnSettings::read).transpose()?;
     let providers = Providers::new(providers.unwrap_or_default())?;
-    let proxy = TrustedProxy::new(args.trust_user_header.clone(), args.trusted_proxy.clone())?;
-    Ok(Ways { providers, proxy })
+    Ok(Ways { providers, proxy: proxy(args)? })
+}
+
+/// The proxy that signs people in. One that is trusted with traces only signs in nobody.
+fn proxy(args: &ServeArgs) -> anyhow::Result<Option<TrustedProxy>> {
+    if args.otlp_endpoint.is_some() && args.trust_user_header.is_none() {
+        return Ok(None);
+    }
+    Ok(TrustedProxy::new(args.trust_user_header.clone(), args.trusted_proxy.clone())?)
 }
 
 fn has_ways(ways: &Ways) -> bool {
@@ -66,33 +73,34 @@ pub(super) fn certificate_files(args: &TlsArgs) -> anyhow::Result<Option<Certifi
     }
 }
 
-/// Warns if a failover can lose changes that were confirmed.
-async fn warn_about_standbys(db: &Db) {
-    match db.server_state().await.map(|state| state.map(|state| state.standbys)) {
-        Ok(Some(standbys @ Standbys::Unconfirmed(_))) => tracing::warn!("{standbys}"),
-        Ok(_) => {}
-        Err(error) => tracing::warn!("it is not known whether the database has standbys: {error}"),
-    }
-}
-
 async fn serve(args: ServeArgs, clock: Clock, out: &mut dyn Write, log: &LogOutput) -> anyhow::Result<()> {
     let addresses = server::resolve(&args.listen).await?;
-    match args.schools.clone() {
-        Some(path) => serve_schools(args, &path, &addresses, clock, out, log).await,
-        None => serve_school(args, &addresses, clock, out, log).await,
-    }
+    let metrics = Metrics::with_log_dropped(log.dropped()).with_traces(traces(&args)?);
+    let traces = metrics.traces.clone();
+    let served = match args.schools.clone() {
+        Some(path) => serve_schools(args, &path, &addresses, metrics, clock, out, log).await,
+        None => serve_school(args, &addresses, metrics, clock, out, log).await,
+    };
+    traces.close().await;
+    served
+}
+
+/// The traces, which are off without a collector.
+fn traces(args: &ServeArgs) -> anyhow::Result<Traces> {
+    let Some(collector) = &args.otlp_endpoint else { return Ok(Traces::default()) };
+    Ok(Traces::start(collector.as_str(), args.trusted_proxy.clone())?)
 }
 
 async fn serve_school(
     args: ServeArgs,
     addresses: &[SocketAddr],
+    metrics: Metrics,
     clock: Clock,
     out: &mut dyn Write,
     log: &LogOutput,
 ) -> anyhow::Result<()> {
     let database = &args.database.database;
     let has_ways = has_ways(&ways(&args)?);
-    let metrics = Metrics::with_log_dropped(log.dropped());
     let tls = tls(&args, &metrics)?;
     let front = Front { public_url: args.public_url.clone(), tls: tls.is_some() };
     check_front(&front)?;
@@ -124,15 +132,16 @@ async fn serve_school(
     let scheme = if front.tls { "https" } else { "http" };
     let school = when_available(database, async || {
         let (clock, front, metrics) = (clock.clone(), front.clone(), metrics.clone());
+        if args.read_only {
+            return School::open_read_only(database, clock, front, metrics, ways(&args)?).await;
+        }
         School::open_with(database, clock, front, metrics, &options, ways(&args)?).await
     })
     .await?;
     if has_ways || (!loopback && !args.allow_unauthenticated) {
         school.app.access.stay_closed();
     }
-    warn_about_standbys(&school.db).await;
-    school.app.imports.start();
-    school.app.seat_changes.start();
+    school.go_on().await;
     school.app.prepare_searches();
     let router = router::router(school.app.clone(), &limits);
     // Before the line is printed: a program that reads it may send the signal at once.
@@ -169,11 +178,11 @@ async fn serve_schools(
     args: ServeArgs,
     path: &Path,
     addresses: &[SocketAddr],
+    metrics: Metrics,
     clock: Clock,
     out: &mut dyn Write,
     log: &LogOutput,
 ) -> anyhow::Result<()> {
-    let metrics = Metrics::with_log_dropped(log.dropped());
     let tls = tls(&args, &metrics)?;
     let has_tls = tls.is_some();
     let server = bind(&args, addresses).await?.with_tls(tls);
@@ -183,12 +192,13 @@ async fn serve_schools(
         limits: RequestLimits {
             loopback: false,
             tls: has_tls,
-            cors_origins: args.cors_origin,
+            cors_origins: args.cors_origin.clone(),
             ..RequestLimits::default()
         },
         metrics,
-        proxy: TrustedProxy::new(args.trust_user_header, args.trusted_proxy)?,
+        proxy: proxy(&args)?,
         stay_closed: !args.allow_unauthenticated,
+        read_only: args.read_only,
         log_dropped: log.dropped(),
     };
     if args.allow_unauthenticated {

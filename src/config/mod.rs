@@ -15,7 +15,7 @@ use ipnet::IpNet;
 pub use self::exposure::{ExposureError, Front, check_exposure, check_front, is_loopback};
 pub use self::line::parse;
 pub(crate) use self::values::whole_number;
-pub use self::values::{BadValue, Origin, PublicUrl};
+pub use self::values::{BadValue, Collector, Origin, PublicUrl};
 use self::values::{DatabaseParser, filter, listen, network, yes_or_no};
 use crate::db::Location;
 use crate::logging::LogFormat;
@@ -131,6 +131,17 @@ pub struct ServeArgs {
     /// database is refused.
     #[arg(long, env = "MATRICULA_NEW_SCHOOL", value_parser = yes_or_no)]
     pub new_school: bool,
+
+    /// Only read: for a PostgreSQL database that cannot be written to, such as a standby. Changes are refused, and nobody
+    /// signs in. The database has to be migrated already.
+    #[arg(long, env = "MATRICULA_READ_ONLY", value_parser = yes_or_no)]
+    pub read_only: bool,
+
+    #[expect(clippy::doc_markdown, reason = "the help is read on a terminal")]
+    /// Send traces of requests to this collector of OpenTelemetry (OTLP over HTTP), like http://127.0.0.1:4318. They contain
+    /// nothing about a person [default: none]
+    #[arg(long, env = "MATRICULA_OTLP_ENDPOINT", value_name = "URL")]
+    pub otlp_endpoint: Option<Collector>,
 
     /// Serve several schools, each at the host of its own address: a file that lists them, or a folder with a file for
     /// each. See "Many institutions" in the documentation.

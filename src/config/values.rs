@@ -65,6 +65,29 @@ impl FromStr for PublicUrl {
     }
 }
 
+/// The base URL of a collector of traces, without a slash at the end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Collector(String);
+
+impl Collector {
+    /// The URL.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Collector {
+    type Err = BadValue;
+
+    fn from_str(text: &str) -> Result<Self, BadValue> {
+        let plain = web_uri(text).filter(|(uri, _)| uri.query().is_none() && !text.contains('#'));
+        let invalid = "it must be a URL like http://127.0.0.1:4318, without user, query or fragment; /v1/traces is added \
+                       (--otlp-endpoint or MATRICULA_OTLP_ENDPOINT)";
+        plain.map(|_| Self(text.trim_end_matches('/').to_owned())).ok_or_else(|| BadValue(invalid.to_owned()))
+    }
+}
+
 /// The origin of a site, exactly as browsers send it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Origin(HeaderValue);

@@ -11,6 +11,7 @@ mod casefold;
 pub mod catalog;
 mod chunks;
 mod copies;
+mod count_by;
 mod counts;
 mod error;
 mod location;
@@ -39,6 +40,7 @@ pub use self::args::Arg;
 pub use self::backoff::Backoff;
 pub use self::casefold::casefold;
 pub use self::copies::{Copying, HeldFile, tables_with_rows};
+pub use self::count_by::CountBy;
 use self::counts::Counts;
 pub use self::error::DbError;
 pub use self::location::{BadLocation, Location};
@@ -99,6 +101,25 @@ impl Db {
             ),
         };
         Ok(Self { readers, counts: Arc::default(), turns: Arc::new(turns), client: None })
+    }
+
+    /// As [`Db::open`], with names and what they stand for in every statement, where a standby can have no views. A file
+    /// has views all the same.
+    ///
+    /// # Errors
+    /// As [`Db::open`].
+    pub fn open_with_definitions(
+        location: &Location,
+        definitions: &[(&'static str, String)],
+    ) -> Result<Self, DbError> {
+        let Location::Server(url) = location else {
+            let view = |(name, select): &(&str, String)| format!("create temporary view {name} as {select};");
+            return Self::open_with_views(location, &definitions.iter().map(view).collect::<String>());
+        };
+        let address = url.address()?.with_definitions(definitions);
+        let readers = Readers::Postgres(Arc::new(postgres::Readers::start(address)?));
+        let turns = Arc::new(Turns::new(postgres::SCANS, postgres::STREAMS));
+        Ok(Self { readers, counts: Arc::default(), turns, client: None })
     }
 
     /// The same database, with long reads counted against this client's share.

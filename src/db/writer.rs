@@ -1,6 +1,6 @@
 //! The writing side of a database: one connection, and its transactions.
 
-use super::{Arg, DbError, Location, Map, Reach, Write, WriteHealth, postgres, sqlite};
+use super::{Arg, CountBy, DbError, Location, Map, Reach, Write, WriteHealth, postgres, sqlite};
 use crate::clock::Stamp;
 
 /// The only connection of a process that writes, and the result of its last attempt to write.
@@ -175,6 +175,22 @@ impl Tx<'_> {
             // The transaction has the file to itself.
             EngineTx::Sqlite(tx) => tx.query_many(sql, sets, map),
             EngineTx::Postgres(tx) => tx.query_many(&format!("{sql} for no key update"), sets, map).await,
+        })
+    }
+
+    /// Counts the rows of each key, in the order of the keys. On a server this is one statement for all keys, which
+    /// also a cluster runs that keeps all tables on one of its nodes.
+    ///
+    /// # Errors
+    /// As [`Tx::query_many`].
+    pub async fn count_by(&self, count: &CountBy, keys: &[Arg]) -> Result<Vec<i64>, DbError> {
+        self.1.record(match &self.0 {
+            EngineTx::Sqlite(tx) => {
+                let sets: Vec<_> = keys.iter().map(|key| vec![key.clone()]).collect();
+                let counts = tx.query_many(&count.of_one(), &sets, |row| row.int(0))?;
+                Ok(counts.into_iter().map(|counts| counts.into_iter().sum()).collect())
+            }
+            EngineTx::Postgres(tx) => tx.count_by(count, keys).await,
         })
     }
 

@@ -139,6 +139,14 @@ impl Tallied for Reading {
         Self { list: StudentList::Students, course_id: None, student_id: None, as_of: None, ..*self }
     }
 
+    fn log(&self, counted: &Counted) {
+        let (token_id, list, rows) = (self.token_id, self.list.as_str(), counted.count);
+        let (course_id, as_of) = (self.course_id.map(|id| id.0), self.as_of.as_ref().map(Stamp::as_str));
+        tracing::info!(
+            target: "matricula::disclosures", token_id, list, course_id, as_of, rows, "a program read a list"
+        );
+    }
+
     fn chore(&self, counted: &Counted) -> Chore {
         let (list, course_id) = (self.list.as_str(), self.course_id.map(i64::from));
         let (student_id, as_of) = (self.student_id.map(i64::from), self.as_of.as_ref());

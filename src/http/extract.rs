@@ -22,7 +22,8 @@ use super::limits::{MAX_BODY, MAX_LARGE_BODY};
 use super::observe::RequestId;
 use super::problem::{Problem, UnsupportedMediaType};
 pub use super::query_texts::{bool_from_text, from_text};
-use crate::registrar::{Caller, Identity};
+use crate::registrar::{Caller, Identity, LogPosition};
+use crate::traces::Trace;
 
 /// Objects in a body that is an array.
 pub(super) const MAX_OBJECTS: usize = 10_000;
@@ -200,7 +201,9 @@ pub(crate) fn caller(extensions: &Extensions) -> Caller {
     let request_id = extensions.get::<RequestId>().map(|id| Arc::clone(&id.0));
     let Identity { actor, grants, proof, .. } =
         extensions.get::<Identity>().cloned().unwrap_or(Identity::NOBODY);
-    Caller { actor, grants, proof, request_id, key: None }
+    let (log_position, trace) =
+        (extensions.get::<LogPosition>().cloned(), extensions.get::<Trace>().cloned());
+    Caller { actor, grants, proof, request_id, key: None, log_position, trace }
 }
 
 fn unwritable_fields(extensions: &Extensions) -> UnwritableFields {

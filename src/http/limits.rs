@@ -26,6 +26,7 @@ use tower_http::csrf::{CsrfLayer, ProtectionError};
 use super::connections::OverLimit;
 use super::headers::{self, Content};
 use super::host::{HostError, Hosts};
+use super::log_position::X_MATRICULA_SEQ;
 use super::memory;
 use super::observe::{ObserveLayer, RequestId, X_REQUEST_ID};
 use super::problem::{MalformedRequest, Problem, ProblemKind as _, ProblemPage};
@@ -125,6 +126,7 @@ fn cors(origins: &[Origin]) -> Option<CorsLayer> {
             IF_NONE_MATCH,
             AUTHORIZATION,
             X_REQUEST_ID,
+            X_MATRICULA_SEQ,
             HeaderName::from_static("idempotency-key"),
         ])
         .expose_headers([
@@ -133,6 +135,7 @@ fn cors(origins: &[Origin]) -> Option<CorsLayer> {
             RETRY_AFTER,
             ETAG,
             X_REQUEST_ID,
+            X_MATRICULA_SEQ,
             HeaderName::from_static("x-total-count"),
         ])
         .max_age(Duration::from_mins(10));

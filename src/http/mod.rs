@@ -18,6 +18,7 @@ pub mod host;
 pub mod hyper_errors;
 pub mod invalid;
 pub mod limits;
+pub mod log_position;
 pub mod memory;
 pub mod observe;
 pub mod openapi;

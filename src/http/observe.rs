@@ -3,25 +3,30 @@
 
 use std::fmt::Write;
 use std::hash::{BuildHasher, Hasher, RandomState};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{ConnectInfo, MatchedPath, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use tower::{Layer, Service};
 
 use super::unread::Reading;
 use crate::metrics::Metrics;
+use crate::traces::RequestSpan;
 
 /// The header that carries a request's id, in both directions.
 pub const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// The status that is logged if the client left before it was answered, as in nginx; no client sees it.
 const CLIENT_CLOSED_REQUEST: u16 = 499;
+
+/// The route of a request that is for none.
+const UNMATCHED: &str = "unmatched";
 
 /// The id of a request, in its extensions.
 #[derive(Clone, Debug)]
@@ -70,10 +75,24 @@ where
     }
 
     fn call(&mut self, mut request: Request) -> Self::Future {
+        let id = request_id(request.headers());
+        let route = request.extensions().get::<MatchedPath>().cloned();
+        let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
+        let span = self.metrics.traces.request(
+            request.method(),
+            route.as_ref().map_or(UNMATCHED, MatchedPath::as_str),
+            &id,
+            request.headers(),
+            peer,
+        );
+        if let Some(span) = &span {
+            request.extensions_mut().insert(span.trace());
+        }
         let exchange = Exchange {
-            id: request_id(request.headers()),
+            id,
+            span,
             method: request.method().clone(),
-            route: request.extensions().get::<MatchedPath>().cloned(),
+            route,
             began: Instant::now(),
             metrics: self.metrics.clone(),
             status: None,
@@ -101,6 +120,7 @@ struct Exchange {
     began: Instant,
     metrics: Metrics,
     status: Option<StatusCode>,
+    span: Option<RequestSpan>,
 }
 
 impl Exchange {
@@ -114,7 +134,10 @@ impl Drop for Exchange {
         let took = self.began.elapsed();
         let closed = StatusCode::from_u16(CLIENT_CLOSED_REQUEST).unwrap_or(StatusCode::BAD_REQUEST);
         let status = self.status.unwrap_or(closed);
-        let route = self.route.as_ref().map_or("unmatched", MatchedPath::as_str);
+        let route = self.route.as_ref().map_or(UNMATCHED, MatchedPath::as_str);
+        if let Some(span) = self.span.take() {
+            span.end(status);
+        }
         self.metrics.record_request(route, &self.method, status, took);
 
         let (request_id, method, status) = (&*self.id, self.method.as_str(), status.as_u16());

@@ -39,6 +39,13 @@ pub fn complete(document: &mut OpenApi, policy: &Policy) {
         if let Some(post) = &mut item.post {
             add_idempotency_key(post);
         }
+        if let Some(get) = &mut item.get {
+            add_wanted_position(get);
+        }
+        for write in [&mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten()
+        {
+            add_log_position(write);
+        }
         for operation in operations(item) {
             complete_operation(path, operation);
         }
@@ -58,7 +65,38 @@ fn add_idempotency_key(operation: &mut Operation) {
             response.headers.insert("Idempotency-Replayed".to_owned(), RefOr::T(replayed));
         }
     }
-    for kind in KINDS.iter().filter(|kind| kind.scope == Scope::Keyed) {
+    add_problems(operation, Scope::Keyed);
+}
+
+/// Documents the header with which a read sees what was written before.
+fn add_wanted_position(operation: &mut Operation) {
+    let schema = ObjectBuilder::new()
+        .schema_type(SchemaType::Type(Type::Integer))
+        .minimum(Some(0))
+        .maximum(Some(MAX_ID));
+    let meaning = "Wait up to a second until this server has seen this entry of the event log. For servers that read a standby; others have always seen it.";
+    let wanted = parameter(SEQ_HEADER, ParameterIn::Header, schema, meaning);
+    operation.parameters.get_or_insert_default().push(RefOr::T(wanted));
+    add_problems(operation, Scope::Read);
+}
+
+/// Documents where the log ended after a write.
+fn add_log_position(operation: &mut Operation) {
+    for response in operation.responses.responses.values_mut() {
+        if let RefOr::T(response) = response {
+            let meaning =
+                "The `seq` with which the event log ended then, to send with a read at another server.";
+            let position = header(meaning, ObjectBuilder::new().schema_type(SchemaType::Type(Type::Integer)));
+            response.headers.insert(SEQ_HEADER.to_owned(), RefOr::T(position));
+        }
+    }
+    add_problems(operation, Scope::Write);
+}
+
+const SEQ_HEADER: &str = "X-Matricula-Seq";
+
+fn add_problems(operation: &mut Operation, scope: Scope) {
+    for kind in KINDS.iter().filter(|kind| kind.scope == scope) {
         add_problem(&mut operation.responses.responses, kind);
     }
 }
@@ -108,7 +146,7 @@ fn complete_operation(path: &str, operation: &mut Operation) {
     for kind in KINDS.iter().filter(|kind| match kind.scope {
         Scope::Any => true,
         Scope::Body => has_body,
-        Scope::Signature | Scope::Keyed | Scope::Unrouted => false,
+        Scope::Signature | Scope::Keyed | Scope::Read | Scope::Write | Scope::Unrouted => false,
     }) {
         add_problem(&mut operation.responses.responses, kind);
     }

@@ -35,6 +35,10 @@ pub enum Scope {
     Signature,
     /// Every request.
     Any,
+    /// Every request that only reads.
+    Read,
+    /// Every request that may change something.
+    Write,
     /// Every request with a body.
     Body,
     /// Every request that may have an `Idempotency-Key`.
@@ -101,6 +105,8 @@ kinds! {
         "The path and the query are longer than the server accepts. Send long values in a body. Nothing was changed.";
     UnsupportedMediaType = "unsupported-media-type", 415, Body, "The media type of the body is not supported",
         "Bodies are JSON: send `Content-Type: application/json`, and no `Content-Encoding`. Nothing was changed.";
+    ReadOnlyServer = "read-only-server", 421, Write, "This server only reads",
+        "The server reads a copy of the database, such as a standby, and changes nothing. Send the request to a server of the same school that writes: the one without --read-only. Nothing was changed.";
     IdempotencyKeyReused = "idempotency-key-reused", 422, Keyed, "The Idempotency-Key was used for another request",
         "For 24 hours, a key belongs to one request with its method, path and body. Choose another key for another request. Nothing was changed.";
     RateLimited = "rate-limited", 429, Any, "Too many requests at a time from one client",
@@ -109,6 +115,8 @@ kinds! {
         "The first line and the headers have more than 64 KiB together, or there are more than 100 headers. The connection is closed. Nothing was changed.";
     Internal = "internal", 500, Any, "The server failed",
         "The log output of the server has the reason, with the request id in `instance`.";
+    NotCaughtUp = "not-caught-up", 503, Read, "The server has not seen that change yet",
+        "The `X-Matricula-Seq` header of the request names an entry of the event log that has not reached this server within a second. Try again after `Retry-After`, or read from a server that writes.";
     Overloaded = "overloaded", 503, Any, "The server cannot take the request now",
         "Too many requests are waiting, the disk is full, another program blocks the database, or the server is stopping. `Retry-After` says when to try again. Nothing was changed, unless the detail says otherwise.";
 }

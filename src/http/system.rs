@@ -69,10 +69,12 @@ fn reference_file(path: &str) -> Result<Response, Problem> {
 }
 
 const READY: &str = "ready\n";
+const READY_TO_READ: &str = "ready, read-only\n";
 const READY_BUT_OLD: &str =
     "ready, but a newer version of matricula has migrated the database: upgrade this server\n";
 
 /// Ready if the database answers, its schema is this program's or a newer one, and the last attempt to write succeeded.
+/// A server that only reads writes nothing, and asks nothing about standbys.
 /// A warning follows if it has standbys that need not confirm anything.
 ///
 /// During an upgrade, servers of the version before go on until they are replaced: a migration only adds.
@@ -101,6 +103,9 @@ async fn ready(State(db): State<Db>, State(registrar): State<Registrar>) -> Resu
         }
     }
     mapping::verify(&db).await.map_err(|why| Problem::overloaded(format!("Nothing can be read: {why}.")))?;
+    if registrar.is_read_only() {
+        return Ok(if answer == READY { READY_TO_READ } else { answer }.to_owned());
+    }
     let unready = |why| match why {
         Unready::Ahead(_) => {
             format!("Check the clock: {why}. Changes are still accepted, with the time of the last event.")

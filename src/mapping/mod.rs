@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::store::{compare, load_in, open_db, save, verify};
+pub use self::store::{compare, load_in, open_db, open_to_read, save, verify};
 pub use self::tables::{RecordTable, SchoolTables, Source, keeps_texts};
 
 /// A mapping file, in TOML.

@@ -23,33 +23,37 @@ impl SchoolTables {
     /// Statements that create the views `students` and `courses` of a connection, where these are not the tables.
     #[must_use]
     pub fn views(&self) -> String {
+        let views = self.definitions();
+        views.iter().map(|(name, select)| format!("create temporary view {name} as {select};\n")).collect()
+    }
+
+    /// The names and the statements of these views.
+    #[must_use]
+    pub fn definitions(&self) -> Vec<(&'static str, String)> {
         let view = |name, table: &RecordTable, fields: &[&str]| {
             if table.is_plain(name, fields) {
-                return String::new();
+                return None;
             }
             let columns: Vec<_> =
                 fields.iter().map(|field| format!("{} as {field}", table.read_expr(field))).collect();
             let (id, columns, from) = (table.key.quoted_id(), columns.join(", "), &table.key.qualified);
-            format!("create temporary view {name} as select {id} as id, {columns} from {from};\n")
+            Some((name, format!("select {id} as id, {columns} from {from}")))
         };
         // In place of our table; a temporary view comes before it. An empty text is no id.
         let external_ids = |name, key, table: &RecordTable, field| {
             if !table.has(field) {
-                return String::new();
+                return None;
             }
             let (id, value, from) = (table.key.quoted_id(), table.read_expr(field), &table.key.qualified);
-            format!(
-                "create temporary view {name} as select {id} as {key}, {value} as {field} from {from} \
-                 where {value} <> '';\n"
-            )
+            Some((name, format!("select {id} as {key}, {value} as {field} from {from} where {value} <> ''")))
         };
-        format!(
-            "{}{}{}{}",
+        let views = [
             view("students", &self.students, &STUDENT_FIELDS),
             view("courses", &self.courses, &COURSE_FIELDS),
             external_ids("matricula_student_numbers", "student_id", &self.students, STUDENT_NUMBER),
-            external_ids("matricula_course_codes", "course_id", &self.courses, COURSE_CODE)
-        )
+            external_ids("matricula_course_codes", "course_id", &self.courses, COURSE_CODE),
+        ];
+        views.into_iter().flatten().collect()
     }
 }
 
@@ -81,6 +85,17 @@ pub async fn open_db(location: &Location) -> Result<(Db, SchoolTables), DbError>
     let tables = load(&db).await?;
     let views = tables.views();
     Ok((if views.is_empty() { db } else { Db::open_with_views(location, &views)? }, tables))
+}
+
+/// As [`open_db`], for a server that only reads, where no view can be created.
+///
+/// # Errors
+/// As [`open_db`].
+pub async fn open_to_read(location: &Location) -> Result<(Db, SchoolTables), DbError> {
+    let db = Db::open(location)?;
+    let tables = load(&db).await?;
+    let definitions = tables.definitions();
+    Ok((if definitions.is_empty() { db } else { Db::open_with_definitions(location, &definitions)? }, tables))
 }
 
 /// Checks that the students and the courses can still be read: another program may have renamed a table or a column.

@@ -3,11 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::answer::Answer;
 use super::key::IdempotencyKey;
+use super::log_position::LogPosition;
 use super::record::StudentId;
 use super::refusal::Refusal;
 pub use super::rights::{Right, Rights, Role};
 use crate::clock::Stamp;
+use crate::traces::Trace;
 
 /// The caller of a command: created where a request arrives, then passed along.
 #[derive(Clone, Debug)]
@@ -22,6 +25,10 @@ pub struct Caller {
     pub request_id: Option<Arc<str>>,
     /// The key under which to store the answer, for retries.
     pub key: Option<IdempotencyKey>,
+    /// Where to note how far the log reaches after the command.
+    pub log_position: Option<LogPosition>,
+    /// The trace of the request, if traces are sent.
+    pub trace: Option<Trace>,
 }
 
 /// Who asks. The log has it as text, like `token:3`: never a name or an address.
@@ -174,6 +181,8 @@ impl Default for Caller {
             proof: Proof::default(),
             request_id: None,
             key: None,
+            log_position: None,
+            trace: None,
         }
     }
 }
@@ -194,10 +203,19 @@ impl Caller {
                 let grants = Grants { rights: Rights::from_stored(rights), student: None };
                 // A number of changes of rights that there never is: what somebody could do then says nothing about now.
                 let proof = Proof { version: -1, ..Proof::default() };
-                Self { actor, grants, proof, request_id: None, key: None }
+                Self { actor, grants, proof, ..Self::default() }
             }
             Some(actor) => Self::program(actor),
             None => Self { grants: Grants::NONE, ..Self::program(Actor::Anonymous) },
+        }
+    }
+
+    /// Notes where the log ended after the command, unless it could not be tried.
+    pub(super) fn note_log_position(&self, answer: &Result<Answer, Refusal>, last_seq: i64) {
+        if let Some(position) =
+            self.log_position.as_ref().filter(|_| !matches!(answer, Err(Refusal::Engine(_))))
+        {
+            position.record(last_seq);
         }
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Instant, SystemTime};
 
 use tokio::runtime::{Builder, Handle};
 use tokio::sync::mpsc::error::TrySendError;
@@ -11,21 +11,24 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 use super::answer::{Answer, refusals};
 use super::caller::{Caller, Outcome};
+use super::carry_out::{carry_out_batch, error_for_untried};
 use super::chore::Chore;
 use super::chores::{self, Chores, QueuedChores};
 use super::command::{AnyCommand, Command};
-use super::commit::{BatchItem, BatchWriter, Replies};
+use super::commit::{BatchItem, BatchWriter};
 use super::housekeeping::Housekeeping;
 use super::key::IdempotencyKey;
 use super::keys::{KeyGuard, KeysInUse};
 use super::lead::Lead;
 use super::readiness::{Probes, Readiness, Unready};
 use super::refusal::Refusal;
+use super::replica::Replica;
 use crate::clock::Clock;
 use crate::count::to_i64;
-use crate::db::{Backoff, DbError, Writer};
+use crate::db::{Db, DbError, WriteHealth, Writer};
 use crate::mapping::SchoolTables;
 use crate::metrics::Metrics;
+use crate::traces;
 
 /// Maximum number of queued commands; further ones are refused at once.
 const MAX_QUEUED: usize = 8192;
@@ -34,8 +37,6 @@ const MAX_QUEUED: usize = 8192;
 const MAX_BATCH: usize = 512;
 /// The `part` of a key that stands for the whole request.
 const WHOLE_REQUEST: i64 = -1;
-/// How long to retry a batch while the database server is unreachable.
-const MAX_RETRY_TIME: Duration = Duration::from_secs(5);
 
 /// A handle to the one thread that writes. Cheap to clone.
 #[derive(Clone, Debug)]
@@ -47,6 +48,8 @@ pub struct Registrar {
     metrics: Metrics,
     readiness: Readiness,
     rights_changes: Arc<AtomicU64>,
+    /// What it reads, if it never writes.
+    replica: Option<Replica>,
 }
 
 /// A command in the queue.
@@ -55,6 +58,8 @@ struct Queued {
     key_guard: Option<KeyGuard>,
     command: Box<dyn AnyCommand>,
     caller: Caller,
+    /// Since when it waits, if its request is traced.
+    since: Option<SystemTime>,
     answer: oneshot::Sender<Outcome<Result<Answer, Refusal>>>,
 }
 
@@ -92,6 +97,7 @@ impl Registrar {
             metrics: metrics.clone(),
             readiness,
             rights_changes,
+            replica: None,
         };
         let work = async move || {
             let mut batch_writer = BatchWriter::new(writer, tables, clock.clone(), lead, counted);
@@ -124,6 +130,40 @@ impl Registrar {
             .map_err(no_thread)?;
         is_open.await.map_err(|_| DbError::Engine("the Registrar did not start".to_owned()))??;
         Ok((registrar, thread))
+    }
+
+    /// A Registrar that refuses everything, for a database that others write to.
+    #[must_use]
+    pub fn read_only(db: Db, metrics: Metrics) -> Self {
+        let (readiness, _) = Readiness::new(WriteHealth::default(), Lead::new(metrics.clone()));
+        Self {
+            queue: mpsc::channel(1).0,
+            chores: Chores::new().0,
+            stop: Arc::default(),
+            keys_in_use: KeysInUse::default(),
+            metrics,
+            readiness,
+            rights_changes: Arc::default(),
+            replica: Some(Replica::new(db)),
+        }
+    }
+
+    /// Whether it refuses everything.
+    #[must_use]
+    pub fn is_read_only(&self) -> bool {
+        self.replica.is_some()
+    }
+
+    /// Waits up to a second until reads see this entry of the log; `false` if they do not by then. A server that writes
+    /// reads the database that all others write to, so it never waits.
+    ///
+    /// # Errors
+    /// When the log cannot be read.
+    pub async fn reach(&self, seq: i64) -> Result<bool, DbError> {
+        match &self.replica {
+            Some(replica) => replica.reach(seq).await,
+            None => Ok(true),
+        }
     }
 
     /// Whether it accepts commands: not after [`Registrar::stop`], nor if its thread has failed.
@@ -165,10 +205,14 @@ impl Registrar {
             self.metrics.record_refusals([refusal.reason()].into_iter());
             Outcome::from(refusal)
         };
+        if self.is_read_only() {
+            return Err(refused(Refusal::ReadOnlyServer));
+        }
         let key_guard =
             caller.key.as_ref().map(|key| self.keys_in_use.lock(key)).transpose().map_err(refused)?;
         let (answer, answered) = oneshot::channel();
-        let queued = Queued { key_guard, command: Box::new(command), caller: caller.clone(), answer };
+        let since = caller.trace.as_ref().map(|_| traces::now());
+        let queued = Queued { key_guard, command: Box::new(command), caller: caller.clone(), since, answer };
         self.metrics.queue_depth.inc();
         self.queue.try_send(queued).map_err(|error| {
             self.metrics.queue_depth.dec();
@@ -196,6 +240,9 @@ impl Registrar {
     /// # Errors
     /// When one fails; then nothing was changed.
     pub async fn keep_house(&self, chores: Vec<Chore>) -> Result<Vec<usize>, Refusal> {
+        if self.is_read_only() {
+            return Err(Refusal::ReadOnlyServer);
+        }
         self.chores.run(chores).await
     }
 
@@ -269,14 +316,19 @@ async fn serve(
         let batch: Vec<_> = waiting.drain(..taken).collect();
         metrics.queue_depth.dec_by(to_i64(taken));
         metrics.batch_size.observe(f64::from(u32::try_from(taken).unwrap_or(u32::MAX)));
-        let began = Instant::now();
+        let (began, began_at) = (Instant::now(), traces::now());
         let items: Vec<BatchItem<'_>> =
             batch.iter().map(|queued| (&*queued.command, &queued.caller)).collect();
         let answers = carry_out_batch(&mut batch_writer, &items).await;
         metrics.commit_seconds.observe(began.elapsed().as_secs_f64());
+        let traced = batch.iter().map(|queued| (queued.caller.trace.as_ref(), queued.since));
+        metrics.traces.commit(traced, began_at, taken);
         metrics.record_refusals(
             answers.iter().flat_map(|outcome| refusals(&outcome.answer)).map(Refusal::reason),
         );
+        for ((_, caller), outcome) in items.iter().zip(&answers) {
+            caller.note_log_position(&outcome.answer, batch_writer.last_seq());
+        }
         metrics.demand.record(began, super::refused_seats::refused_seats(&items, &answers));
         batch_writer.write_health().log();
         committed.notify_one();
@@ -311,75 +363,6 @@ fn batch_len(weights: impl Iterator<Item = usize>) -> usize {
         Some(*sum)
     });
     until.take_while(|sum| *sum <= MAX_BATCH).count().max(1)
-}
-
-/// The error for commands that were never attempted, if this failure affects them too.
-fn error_for_untried(outcome: &Result<Answer, Refusal>) -> Option<DbError> {
-    match outcome {
-        Err(Refusal::Engine(DbError::Busy)) => Some(DbError::Busy),
-        Err(Refusal::Engine(DbError::Unavailable(detail) | DbError::Unknown(detail))) => {
-            Some(DbError::Unavailable(detail.clone()))
-        }
-        _ => None,
-    }
-}
-
-async fn carry_out_batch(batch_writer: &mut BatchWriter, items: &[BatchItem<'_>]) -> Replies {
-    match commit_with_retry(batch_writer, items).await {
-        Ok(answers) => answers,
-        // One command that the database refuses must not fail the others. The second attempt also loads what another
-        // program has changed since the first (a deleted student, for example).
-        Err(DbError::Constraint(_) | DbError::Unwritable(_) | DbError::Engine(_)) => {
-            carry_out_one_by_one(batch_writer, items).await
-        }
-        Err(error) => vec![refused(error); items.len()],
-    }
-}
-
-async fn carry_out_one_by_one(batch_writer: &mut BatchWriter, items: &[BatchItem<'_>]) -> Replies {
-    let mut answers = Vec::with_capacity(items.len());
-    for command in items {
-        match commit_with_retry(batch_writer, std::slice::from_ref(command)).await {
-            Ok(alone) => answers.extend(alone),
-            // A missing right on one table fails only the commands that need it.
-            Err(error @ (DbError::Constraint(_) | DbError::Unwritable(_))) => answers.push(refused(error)),
-            // A failing trigger on one table, for example: the other commands can go on as long as the log can be
-            // written.
-            Err(error @ DbError::Engine(_)) if batch_writer.test_write().await.is_ok() => {
-                answers.push(refused(error));
-            }
-            Err(error) => {
-                answers.push(refused(error.clone()));
-                // The database itself fails: do not retry it for each of the other commands.
-                let untried = error_for_untried(&Err(Refusal::Engine(error.clone()))).unwrap_or(error);
-                answers.resize(items.len(), refused(untried));
-                break;
-            }
-        }
-    }
-    answers
-}
-
-/// Commits, and retries while nothing was changed and the failure may be temporary.
-async fn commit_with_retry(
-    batch_writer: &mut BatchWriter,
-    items: &[BatchItem<'_>],
-) -> Result<Replies, DbError> {
-    let mut backoff = Backoff::new(MAX_RETRY_TIME);
-    loop {
-        match batch_writer.commit(items).await {
-            Err(error) => backoff.wait(error).await?,
-            done => return done,
-        }
-    }
-}
-
-fn refused(error: DbError) -> Outcome<Result<Answer, Refusal>> {
-    let refusal = match error {
-        DbError::Constraint(detail) => Refusal::RowRefused(detail),
-        error => Refusal::Engine(error),
-    };
-    Outcome { answer: Err(refusal), replayed: false }
 }
 
 fn internal_error(detail: &str) -> Outcome<Refusal> {

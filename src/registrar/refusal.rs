@@ -249,6 +249,10 @@ pub enum Refusal {
     #[serde(skip)]
     #[error("The server is shutting down.")]
     Stopping,
+    /// The server only reads; nothing was attempted.
+    #[serde(skip)]
+    #[error("This server only reads a copy of the database. Send changes to a server that writes.")]
+    ReadOnlyServer,
     /// The engine failed.
     #[serde(skip)]
     #[error(transparent)]
@@ -320,6 +324,7 @@ impl Refusal {
             Self::KeyReused => "idempotency-key-reused",
             Self::AnswerNotKept => "idempotency-answer-not-kept",
             Self::Overloaded | Self::Stopping => "overloaded",
+            Self::ReadOnlyServer => "read-only-server",
             Self::Engine(_) => "database",
         }
     }

@@ -38,6 +38,15 @@ pub(super) async fn courses_with_free_seats(db: &Db, now: &Stamp) -> Result<Vec<
     db.read(Reach::Scan, sql, [now.into()], |row| Ok(row.int(0)?.into())).await
 }
 
+/// The last `seq` of the log.
+///
+/// # Errors
+/// When the database cannot be read.
+pub(super) async fn last_seq(db: &Db) -> Result<i64, DbError> {
+    let last = db.query_opt("select last_seq from log_head where id = 1", [], |row| row.int(0)).await?;
+    last.ok_or_else(no_log_head)
+}
+
 /// The last `seq` of the log, and how many entries after `seq` are about enrollments that other programs have written.
 ///
 /// # Errors

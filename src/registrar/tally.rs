@@ -49,6 +49,9 @@ pub trait Tallied: Clone + Debug + Eq + Hash + Send + Sync + 'static {
     /// The statement that records it. It adds to the record of the same minute, if there is one.
     fn chore(&self, counted: &Counted) -> Chore;
 
+    /// Reports it in log output, where it cannot be recorded because the server only reads.
+    fn log(&self, _counted: &Counted) {}
+
     /// The statement that deletes at most `max` records from before this time.
     fn delete_old(before: &Stamp, max: i64) -> Chore;
 }
@@ -185,6 +188,9 @@ impl<T: Tallied> Tally<T> {
             {
                 tracing::warn!(%error, "records of {} cannot be written yet", T::NAME);
             }
+            if self.0.registrar.is_read_only() {
+                continue;
+            }
             let now = self.0.clock.now();
             // If the clock was set back, the next sweep would be far in the future.
             if next_sweep.is_none_or(|next| next <= now || next > now + SWEEP_INTERVAL) {
@@ -202,6 +208,10 @@ impl<T: Tallied> Tally<T> {
             let taken = self.take();
             if taken.is_empty() {
                 return Ok(());
+            }
+            if self.0.registrar.is_read_only() {
+                taken.iter().for_each(|(what, counted)| what.log(counted));
+                continue;
             }
             let chores = taken.iter().map(|(what, counted)| what.chore(counted)).collect();
             if let Err(error) = self.0.registrar.keep_house(chores).await {

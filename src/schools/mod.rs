@@ -55,6 +55,8 @@ pub struct SchoolsOptions {
     pub proxy: Option<TrustedProxy>,
     /// Whether nobody gets in without an account or a token, even where there is none yet.
     pub stay_closed: bool,
+    /// Whether schools are only read.
+    pub read_only: bool,
     /// The counter of lines of log output that were dropped.
     pub log_dropped: Counter,
 }
@@ -85,7 +87,7 @@ impl Schools {
     /// # Errors
     /// If it cannot be read.
     pub fn read(path: PathBuf, options: SchoolsOptions) -> Result<Self, SchoolsError> {
-        let SchoolsOptions { clock, limits, metrics, proxy, stay_closed, log_dropped } = options;
+        let SchoolsOptions { clock, limits, metrics, proxy, stay_closed, read_only, log_dropped } = options;
         let found = settings::read(&path)?;
         let opening = Semaphore::new(OPENING);
         let common = Arc::new(Common {
@@ -93,7 +95,9 @@ impl Schools {
             limits,
             proxy,
             stay_closed,
+            read_only,
             log_dropped,
+            traces: metrics.traces.clone(),
             known: Mutex::default(),
             opening,
         });

@@ -25,6 +25,7 @@ use crate::http::limits::RequestLimits;
 use crate::metrics::Metrics;
 use crate::server::{School, router};
 use crate::state::AppState;
+use crate::traces::Traces;
 
 /// How long a school stays open that nobody asks for.
 const IDLE: Duration = Duration::from_mins(10);
@@ -50,7 +51,10 @@ pub(super) struct Common {
     pub(super) proxy: Option<TrustedProxy>,
     /// Whether nobody gets in without an account or a token, even where there is none yet.
     pub(super) stay_closed: bool,
+    /// Whether schools are only read.
+    pub(super) read_only: bool,
     pub(super) log_dropped: Counter,
+    pub(super) traces: Traces,
     /// Databases that were there: one that is missing later was moved away, and no empty one takes its place.
     pub(super) known: Mutex<HashSet<PathBuf>>,
     /// Schools that may be opened at the same time.
@@ -108,6 +112,7 @@ pub(super) struct OpenSchool {
 impl Served {
     pub(super) fn new(settings: SchoolSettings, common: Arc<Common>) -> Self {
         let metrics = Metrics::of_school(&settings.name, common.log_dropped.clone());
+        let metrics = metrics.with_traces(common.traces.of_school(&settings.name));
         Self { settings, metrics, common, state: RwLock::new(State::Closed), turn: Arc::default() }
     }
 
@@ -250,17 +255,18 @@ impl Served {
         let front = Front { public_url: Some(public_url.clone()), tls: self.common.limits.tls };
         check_front(&front)?;
         let (clock, metrics) = (self.common.clock.clone(), self.metrics.clone());
-        let school = School::open_with(database, clock, front, metrics, &options, ways)
-            .await
-            .with_context(|| database.to_string())?;
+        let school = match self.common.read_only {
+            true => School::open_read_only(database, clock, front, metrics, ways).await,
+            false => School::open_with(database, clock, front, metrics, &options, ways).await,
+        }
+        .with_context(|| database.to_string())?;
         if self.common.stay_closed || has_ways {
             school.app.access.stay_closed();
         }
         if let Location::File(file) = database {
             self.common.known.lock().unwrap_or_else(PoisonError::into_inner).insert(file.clone());
         }
-        school.app.imports.start();
-        school.app.seat_changes.start();
+        school.go_on().await;
         let limits = RequestLimits { public_url: Some(public_url.clone()), ..self.common.limits.clone() };
         Ok(OpenSchool {
             router: OnceLock::new(),

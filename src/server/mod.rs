@@ -5,7 +5,8 @@ pub mod router;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
+use tokio::sync::Notify;
 
 use crate::access::keys::school_key;
 use crate::access::sign_in::SignIn;
@@ -13,7 +14,8 @@ use crate::access::{Access, Ways};
 use crate::adoption::{self, MigrateOptions, Report};
 use crate::clock::Clock;
 use crate::config::{Front, PublicUrl};
-use crate::db::{Db, DbError, Location, Writer};
+use crate::db::migrate::{self, SchemaState};
+use crate::db::{Db, DbError, Location, Standbys, Writer};
 use crate::disclosures::Disclosures;
 use crate::events::feed::Feed;
 use crate::events::follower::Follower;
@@ -22,7 +24,7 @@ use crate::http::etags::EtagKey;
 use crate::http::paging::LinkBase;
 use crate::imports::Imports;
 use crate::lists::{Direction, Limit, Page};
-use crate::mapping;
+use crate::mapping::{self, SchoolTables};
 use crate::metrics::Metrics;
 use crate::registrar::{Registrar, sweeper};
 use crate::registration::{Board, store as registration};
@@ -39,10 +41,20 @@ pub struct School {
     pub app: AppState,
     /// The database, for commands of the command line.
     pub db: Db,
-    writing: JoinHandle<()>,
-    sweeping: tokio::task::JoinHandle<()>,
-    watching: tokio::task::JoinHandle<()>,
-    keeping: [tokio::task::JoinHandle<()>; 2],
+    /// The thread of the Registrar; `None` if the school is only read.
+    writing: Option<JoinHandle<()>>,
+    /// Tasks that hold connections.
+    tasks: Vec<tokio::task::JoinHandle<()>>,
+}
+
+/// What a school is made of, whether it is written to or only read.
+struct Parts {
+    db: Db,
+    registrar: Registrar,
+    tables: SchoolTables,
+    clock: Clock,
+    /// Notified after each commit of this process.
+    news: Arc<Notify>,
 }
 
 impl School {
@@ -94,6 +106,53 @@ impl School {
         .await
         .with_context(|| format!("cannot write to {location}"))?;
         let sweeping = sweeper::start(db.clone(), registrar.clone(), clock.clone(), others_wrote);
+        let parts = Parts { db, registrar, tables, clock, news };
+        let mut school = Self::start(parts, location, front, metrics, ways).await?;
+        school.writing = Some(writing);
+        school.tasks.push(sweeping);
+        Ok(school)
+    }
+
+    /// Opens a database that is only read, such as a standby, which has to be migrated already.
+    ///
+    /// # Errors
+    /// If it is a file, has another schema, or cannot be read; the message is for the operator.
+    pub async fn open_read_only(
+        location: &Location,
+        clock: Clock,
+        front: Front,
+        metrics: Metrics,
+        ways: Ways,
+    ) -> anyhow::Result<Self> {
+        if matches!(location, Location::File(_)) {
+            bail!(
+                "{location} is a file, and --read-only is for a PostgreSQL database: several servers share one, and \
+                 some of them may only read"
+            );
+        }
+        let (db, tables) =
+            mapping::open_to_read(location).await.with_context(|| format!("cannot open {location}"))?;
+        match migrate::schema_state(&db).await.with_context(|| format!("cannot use {location}"))? {
+            SchemaState::Current => {}
+            SchemaState::None | SchemaState::Older => bail!(
+                "the schema of {location} is older than this program, and --read-only changes nothing: run `matricula \
+                 migrate` on the database that is written to"
+            ),
+        }
+        mapping::verify(&db).await.with_context(|| format!("cannot read {location}"))?;
+        let registrar = Registrar::read_only(db.clone(), metrics.clone());
+        let parts = Parts { db, registrar, tables, clock, news: Arc::default() };
+        Self::start(parts, location, front, metrics, ways).await
+    }
+
+    async fn start(
+        parts: Parts,
+        location: &Location,
+        front: Front,
+        metrics: Metrics,
+        ways: Ways,
+    ) -> anyhow::Result<Self> {
+        let Parts { db, registrar, tables, clock, news } = parts;
         let follower = Follower::start(db.clone(), news);
         let (access, watching) =
             Access::start(db.clone(), clock.clone(), Arc::clone(registrar.rights_changes()))
@@ -111,9 +170,7 @@ impl School {
         let seat_changes = SeatChanges::new(db.clone(), registrar.clone(), board.clone(), clock.clone());
         Ok(Self {
             db: db.clone(),
-            sweeping,
-            watching,
-            keeping: [students.keep(), courses.keep()],
+            tasks: vec![watching, students.keep(), courses.keep()],
             app: AppState::new(
                 db.clone(),
                 Services {
@@ -140,8 +197,23 @@ impl School {
                     },
                 },
             ),
-            writing,
+            writing: None,
         })
+    }
+
+    /// Goes on with imports and changes of seats that were interrupted, and warns if a failover can lose changes that
+    /// were confirmed; nothing of this where the school is only read.
+    pub async fn go_on(&self) {
+        if self.app.registrar.is_read_only() {
+            return;
+        }
+        match self.db.server_state().await.map(|state| state.map(|state| state.standbys)) {
+            Ok(Some(standbys @ Standbys::Unconfirmed(_))) => tracing::warn!("{standbys}"),
+            Ok(_) => {}
+            Err(error) => tracing::warn!("it is not known whether the database has standbys: {error}"),
+        }
+        self.app.imports.start();
+        self.app.seat_changes.start();
     }
 
     /// How many students and courses the school has.
@@ -160,7 +232,7 @@ impl School {
     pub async fn close(self) {
         self.app.feed.close();
         // They hold connections, which have to be closed before a file can be left alone.
-        for task in [self.sweeping, self.watching].into_iter().chain(self.keeping) {
+        for task in self.tasks {
             task.abort();
             #[expect(clippy::let_underscore_must_use, reason = "it was aborted")]
             let _ = task.await;
@@ -170,7 +242,7 @@ impl School {
         self.app.sign_in.close().await;
         self.app.disclosures.close().await;
         self.app.registrar.stop();
-        let writing = self.writing;
+        let Some(writing) = self.writing else { return };
         #[expect(
             clippy::let_underscore_must_use,
             reason = "a panic in it has already been answered and logged"

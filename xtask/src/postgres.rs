@@ -77,14 +77,35 @@ impl Server {
         ensure!(output.status.success(), "initdb: {}", String::from_utf8_lossy(&output.stderr));
         prepare(&data)?;
         give_to_nobody(&data)?;
+        server.start_on_a_free_port()?;
+        Ok(server)
+    }
+
+    /// Starts a hot standby of this server, which follows it asynchronously.
+    ///
+    /// # Errors
+    /// If the server cannot be copied, or the copy does not start.
+    pub fn start_standby(&self) -> Result<Self> {
+        let folder = new_folder()?;
+        let (programs, settings) = (self.programs.clone(), self.settings.clone());
+        let mut standby = Self { programs, folder, port: 0, settings, process: None };
+        let mut copy = standby.command("pg_basebackup");
+        copy.args(["--write-recovery-conf", "--checkpoint=fast", "--no-sync", "--dbname"]).arg(self.url());
+        let output = copy.arg("--pgdata").arg(standby.data()).stdin(Stdio::null()).output()?;
+        ensure!(output.status.success(), "pg_basebackup: {}", String::from_utf8_lossy(&output.stderr));
+        standby.start_on_a_free_port()?;
+        Ok(standby)
+    }
+
+    fn start_on_a_free_port(&mut self) -> Result<()> {
         // Another process may take the free port before PostgreSQL does.
         for _ in 0..5 {
-            server.port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-            if server.start_again().is_ok() {
-                return Ok(server);
+            self.port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+            if self.start_again().is_ok() {
+                return Ok(());
             }
         }
-        bail!("PostgreSQL does not start: {}", fs::read_to_string(server.log_file())?)
+        bail!("PostgreSQL does not start: {}", fs::read_to_string(self.log_file())?)
     }
 
     /// Its URL, as the superuser.

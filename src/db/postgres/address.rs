@@ -20,6 +20,8 @@ pub(in crate::db) struct Address {
     pub(super) tls: Tls,
     /// Statements that every connection runs first, and that create its temporary views.
     pub(super) views: Arc<str>,
+    /// What stands for views in each statement: names, and their statements.
+    pub(super) definitions: Arc<[(&'static str, String)]>,
 }
 
 /// `sslmode`, as libpq defines it.
@@ -50,6 +52,11 @@ impl Address {
     /// The same address, for connections with these temporary views.
     pub(in crate::db) fn with_views(self, views: &str) -> Self {
         Self { views: views.into(), ..self }
+    }
+
+    /// The same address, for connections that can have no views.
+    pub(in crate::db) fn with_definitions(self, definitions: &[(&'static str, String)]) -> Self {
+        Self { definitions: definitions.into(), ..self }
     }
 
     /// Parses a URL. The error says what is wrong with it, without the password.
@@ -109,7 +116,7 @@ impl Address {
             config.application_name("matricula");
         }
         config.keepalives_idle(KEEPALIVE).tcp_user_timeout(UNACKNOWLEDGED_TIMEOUT);
-        Ok(Self { config, tls: tls(mode.as_deref(), roots)?, views: "".into() })
+        Ok(Self { config, tls: tls(mode.as_deref(), roots)?, views: "".into(), definitions: [].into() })
     }
 }
 

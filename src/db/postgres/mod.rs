@@ -3,12 +3,15 @@
 mod address;
 pub(super) mod catalog;
 mod connect;
+mod count_by;
+mod definitions;
 mod error;
 pub(super) mod nodes;
 mod numbering;
 mod pack;
 mod readers;
 mod reads_by_key;
+mod statements;
 pub(super) mod tables;
 mod tls;
 mod value;
@@ -16,7 +19,7 @@ mod writer;
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::try_join_all;
 use futures_util::{StreamExt as _, TryStreamExt as _};
@@ -24,6 +27,7 @@ use tokio_postgres::types::Type;
 use tokio_postgres::{Client, Error, Row as PgRow, RowStream, Statement};
 
 pub(super) use self::address::Address;
+use self::definitions::with_definitions;
 use self::error::map_error;
 pub(super) use self::numbering::insert_numbered;
 pub(super) use self::readers::{Readers, SCANS, STREAMS};
@@ -69,6 +73,7 @@ pub(super) const MISSING_RIGHTS: &str = "select word || ' on ' || name \
 struct Session {
     connection: connect::OpenConnection,
     statements: Mutex<HashMap<String, Statement>>,
+    definitions: Arc<[(&'static str, String)]>,
     /// Whether it must not be used again.
     is_suspect: AtomicBool,
 }
@@ -78,6 +83,7 @@ impl Session {
         Ok(Self {
             connection: Box::pin(connect::connect(address, reach)).await?,
             statements: Mutex::default(),
+            definitions: Arc::clone(&address.definitions),
             is_suspect: AtomicBool::new(false),
         })
     }
@@ -117,12 +123,16 @@ impl Session {
         if let Some(known) = self.statements.lock().unwrap_or_else(PoisonError::into_inner).get(sql) {
             return Ok(Some(known.clone()));
         }
-        let translated = to_postgres_dialect(sql);
+        let translated = self.translated(sql);
         trace::statement(&translated);
         let statement = self.client().prepare(&translated).await?;
         let mut statements = self.statements.lock().unwrap_or_else(PoisonError::into_inner);
         statements.insert(sql.to_owned(), statement.clone());
         Ok(Some(statement))
+    }
+
+    fn translated(&self, sql: &str) -> String {
+        with_definitions(&self.definitions, to_postgres_dialect(sql))
     }
 
     /// Streams the rows; the server sends no faster than they are read.
@@ -131,7 +141,7 @@ impl Session {
             return self.client().query_raw(statement, args).await;
         }
         let args: Vec<_> = args.iter().map(|arg| (arg, Type::UNKNOWN)).collect();
-        self.client().query_typed_raw(&to_postgres_dialect(sql), args).await
+        self.client().query_typed_raw(&self.translated(sql), args).await
     }
 
     async fn query<T>(&self, sql: &str, args: &[Arg], map: Map<T>) -> Result<Vec<T>, DbError> {

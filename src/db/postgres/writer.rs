@@ -4,14 +4,17 @@ use futures_util::FutureExt as _;
 
 use super::connect::LOCAL_SETTINGS;
 use super::error::{map_begin_error, map_commit_error, map_error};
+use super::statements::statements;
 use super::{Address, Session};
-use crate::db::{Arg, DbError, Map, Reach, Write};
+use crate::db::{Arg, CountBy, DbError, Map, Reach, Write};
 
 /// Overrides defaults of the database or the role. Statements wait for each other's row locks, so each must see what
 /// was committed before it began. A service that dies releases its locks after `idle_in_transaction_session_timeout`.
 /// A commit must not be confirmed before it is on stable storage. The size of a batch and `lock_timeout` limit how
-/// long it takes; a migration has no limit.
-const BEGIN: &str = "begin isolation level read committed read write; set local lock_timeout = '5s'; \
+/// long it takes; a migration has no limit. A cluster (Citus) passes these settings on to the node that waits for the lock
+/// if it is told to; everywhere else nobody reads that setting.
+const BEGIN: &str = "begin isolation level read committed read write; \
+                     set local citus.propagate_set_commands = 'local'; set local lock_timeout = '5s'; \
                      set local idle_in_transaction_session_timeout = '15s'; set local statement_timeout = 0; \
                      select set_config('synchronous_commit', 'on', true) \
                      where current_setting('synchronous_commit') = 'off'";
@@ -68,6 +71,10 @@ impl Tx<'_> {
         self.session.mark_suspect_on_error(self.session.query_each(sql, sets, map).await)
     }
 
+    pub(in crate::db) async fn count_by(&self, count: &CountBy, keys: &[Arg]) -> Result<Vec<i64>, DbError> {
+        self.session.mark_suspect_on_error(self.session.count_by(count, keys).await)
+    }
+
     pub(in crate::db) async fn query<T>(
         &self,
         sql: &str,
@@ -93,7 +100,10 @@ impl Tx<'_> {
     }
 
     pub(in crate::db) async fn execute_batch(&self, sql: &str) -> Result<(), DbError> {
-        self.session.client().batch_execute(sql).await.map_err(map_error)
+        for statement in statements(sql) {
+            self.session.client().batch_execute(statement).await.map_err(map_error)?;
+        }
+        Ok(())
     }
 
     pub(in crate::db) async fn commit(mut self) -> Result<(), DbError> {

@@ -11,6 +11,8 @@ pub struct Frame {
     /// The section of the site, for the navigation: `my`, `courses`, `students`, `registration`, `imports`, `accounts`, `tokens`,
     /// `account`.
     pub section: &'static str,
+    /// Whether the server only reads, so that nothing on the page can be changed.
+    pub is_read_only: bool,
     identity: Identity,
 }
 
@@ -18,13 +20,19 @@ impl Frame {
     /// The frame for the caller.
     #[must_use]
     pub fn new(app: &App, section: &'static str) -> Self {
-        Self { section, identity: app.identity.clone() }
+        let is_read_only = app.registrar.is_read_only();
+        Self { section, is_read_only, identity: app.identity.clone() }
     }
 
     /// The frame of a page about a problem, whose reader is not always known.
     #[must_use]
     pub fn of_problem(reader: Option<&Reader>) -> Self {
-        Self { section: "", identity: reader.map_or(Identity::NOBODY, |reader| reader.0.clone()) }
+        let section = "";
+        Self {
+            section,
+            is_read_only: false,
+            identity: reader.map_or(Identity::NOBODY, |reader| reader.0.clone()),
+        }
     }
 
     /// Whether the reader is a person who has signed in.

@@ -45,6 +45,14 @@ const WORDS: &[(&[&str], &str)] = &[
         &["internal"],
         "Something went wrong on the server, and it is not your fault. Try again; if it stays, tell your administrator the number of the request on the page.",
     ),
+    (
+        &["read-only-server"],
+        "You see a copy of the school that can only be read, so nothing was changed. Open the school at its main address, and do it there.",
+    ),
+    (
+        &["not-caught-up"],
+        "This copy of the school is a moment behind the latest changes. Wait a few seconds, then load the page again.",
+    ),
     (&["overloaded"], "The server has too much to do just now. Wait a few seconds, then try again."),
     (
         &["student-not-found"],

@@ -10,10 +10,10 @@ use crate::registrar::needs::Needs;
 use crate::registrar::record::{Course, CourseId, Student, StudentId};
 use crate::registrar::records::Record as _;
 
-const HOLDERS_OF_NUMBER: &str = "select n.student_id, (select count(*) from students s where s.id = n.student_id) \
+const HOLDERS_OF_NUMBER: &str = "select n.student_id, case when exists (select 1 from students s where s.id = n.student_id) then 1 else 0 end \
     from matricula_student_numbers n where n.number = cast($1 as text) and cast(n.number as text) collate \"C\" = cast($1 as text)";
 
-const HOLDERS_OF_CODE: &str = "select n.course_id, (select count(*) from courses c where c.id = n.course_id) \
+const HOLDERS_OF_CODE: &str = "select n.course_id, case when exists (select 1 from courses c where c.id = n.course_id) then 1 else 0 end \
     from matricula_course_codes n where n.code = cast($1 as text) and cast(n.code as text) collate \"C\" = cast($1 as text)";
 
 /// Loads who has the numbers and codes that the commands want to give. A record that another program deleted without

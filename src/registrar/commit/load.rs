@@ -10,7 +10,7 @@ use super::orphans::{CheckedRow, Orphans, select_enrollments};
 use super::reply::BatchItem;
 use super::rows::{COURSE, COURSE_WITH_CODE, STUDENT, STUDENT_WITH_NUMBER, course, limits, sets, student};
 use super::standing::{courses_with_group_openings, load_standing};
-use crate::db::{DbError, Tx};
+use crate::db::{CountBy, DbError, Tx};
 use crate::registrar::caller::{Actor, Caller};
 use crate::registrar::facts::Facts;
 use crate::registrar::kinds::EventKind;
@@ -139,14 +139,23 @@ pub(super) async fn load_facts(
     }
 }
 
+/// The students of each course who exist.
+const ENROLLED_AND_KNOWN: CountBy = CountBy {
+    rows: "student_courses sc join students s on s.id = sc.student_id",
+    key: "sc.course_id",
+    and: "",
+};
+/// The rows of each course whose student is a number.
+const ENROLLED: CountBy =
+    CountBy { rows: "student_courses", key: "course_id", and: "and student_id = cast(student_id as bigint)" };
+
 /// Compares old cache entries with the rows, where the engine does not report writes of other programs.
 async fn verify(tx: &Tx<'_>, cache: &mut CourseCache, courses: &HashSet<CourseId>) -> Result<(), DbError> {
     let old = if tx.has_data_version() { Vec::new() } else { cache.to_verify(courses) };
-    let asked: Vec<_> = old.iter().map(|(id, _)| vec![id.0.into()]).collect();
-    let sql = "select count(*) from student_courses sc join students s on s.id = sc.student_id where sc.course_id = $1";
-    let counts = tx.query_many(sql, &asked, |row| row.int(0)).await?;
-    for ((id, enrolled), counts) in old.into_iter().zip(counts) {
-        cache.verify(id, counts.first() == Some(&enrolled));
+    let asked: Vec<_> = old.iter().map(|(id, _)| id.0.into()).collect();
+    let counts = tx.count_by(&ENROLLED_AND_KNOWN, &asked).await?;
+    for ((id, enrolled), count) in old.into_iter().zip(counts) {
+        cache.verify(id, count == enrolled);
     }
     Ok(())
 }
@@ -263,17 +272,15 @@ async fn load_seats(
     orphans: &mut Orphans,
 ) -> Result<(), DbError> {
     let courses_asked = sets(courses);
+    let keys: Vec<_> = courses.iter().map(|id| id.0.into()).collect();
     let (counts, waits, gone) = tokio::try_join!(
         biased;
-        tx.query_many(
-            "select count(*) from student_courses where course_id = $1 and student_id = cast(student_id as bigint)",
-            &courses_asked,
-            |row| row.int(0),
-        ),
+        tx.count_by(&ENROLLED, &keys),
         tx.query_many(
             "select w.student_id, w.course_id, w.joined_seq, w.joined_at, \
-             (select count(*) from students s where s.id = cast(w.student_id as bigint)), \
-             (select count(*) from courses c where c.id = cast(w.course_id as bigint)), w.on_hold \
+             case when exists (select 1 from students s where s.id = cast(w.student_id as bigint)) then 1 else 0 end, \
+             case when exists (select 1 from courses c where c.id = cast(w.course_id as bigint)) then 1 else 0 end, \
+             w.on_hold \
              from waitlist w where w.course_id = $1",
             &courses_asked,
             |row| Ok((CheckedRow::waiting(row)?, row.int(6)? != 0)),
@@ -287,7 +294,7 @@ async fn load_seats(
             CheckedRow::enrollment,
         ),
     )?;
-    facts.enrolled.extend(courses.iter().copied().zip(counts.into_iter().flatten()));
+    facts.enrolled.extend(courses.iter().copied().zip(counts));
     for (course, waits) in courses.iter().zip(waits) {
         let mut waitlist: Waitlist = waits.iter().map(|(checked, _)| checked.row.clone()).collect();
         for (checked, is_on_hold) in waits {

@@ -150,7 +150,11 @@ impl BatchWriter {
                 Ok(decided.answers)
             }
             Err(DbError::Unknown(lost)) => {
-                resolve_lost_commit(&mut self.writer, &self.clock, first_entry, decided.answers, lost).await
+                let answers = decided.answers;
+                let found =
+                    resolve_lost_commit(&mut self.writer, &self.clock, first_entry, answers, lost).await?;
+                self.last_seq = loaded.facts.last_seq;
+                Ok(found)
             }
             Err(error) => Err(error),
         }
@@ -181,6 +185,11 @@ impl BatchWriter {
         let changed = tx.write_in_order(&writes).await?;
         tx.commit().await?;
         Ok(changed)
+    }
+
+    /// The `seq` of the last entry, after the last batch.
+    pub(super) fn last_seq(&self) -> i64 {
+        self.last_seq
     }
 
     /// See [`Writer::data_version`].

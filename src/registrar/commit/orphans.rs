@@ -18,8 +18,8 @@ macro_rules! select_enrollments {
     ($which:literal) => {
         concat!(
             "select sc.id, sc.student_id, sc.course_id, sc.enrolled_at, \
-             (select count(*) from students s where s.id = cast(sc.student_id as bigint)), \
-             (select count(*) from courses c where c.id = cast(sc.course_id as bigint)) \
+             case when exists (select 1 from students s where s.id = cast(sc.student_id as bigint)) then 1 else 0 end, \
+             case when exists (select 1 from courses c where c.id = cast(sc.course_id as bigint)) then 1 else 0 end \
              from student_courses sc where sc.student_id = cast(sc.student_id as bigint) \
              and sc.course_id = cast(sc.course_id as bigint) and ",
             $which

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::rows::sets;
 use crate::clock::Stamp;
-use crate::db::{Arg, DbError, Insert, Row, Tx, Write};
+use crate::db::{Arg, CountBy, DbError, Insert, Row, Tx, Write};
 use crate::registrar::event::Change;
 use crate::registrar::facts::Facts;
 use crate::registrar::group_name::GroupName;
@@ -35,6 +35,22 @@ impl StoredRules {
     }
 }
 
+/// The members of each group who exist.
+const MEMBERS: CountBy = CountBy {
+    rows: "matricula_group_students m join students s on s.id = m.student_id",
+    key: "m.group_name",
+    and: "",
+};
+/// The courses of each student.
+const SEATS: CountBy = CountBy {
+    rows: "student_courses sc join courses c on c.id = sc.course_id",
+    key: "sc.student_id",
+    and: "",
+};
+/// The places of each student on waitlists.
+const PLACES: CountBy =
+    CountBy { rows: "waitlist w join courses c on c.id = w.course_id", key: "w.student_id", and: "" };
+
 /// Loads the standing of the students who are asked about, where it matters, and the groups.
 pub(super) async fn load_standing(
     tx: &Tx<'_>,
@@ -47,22 +63,15 @@ pub(super) async fn load_standing(
     let sql = "select name, course_limit from matricula_groups where name = cast($1 as text)";
     let groups = tx.query_many(sql, &names, |row| Ok((group_name(row)?, row.opt_int(1)?))).await?;
     facts.groups = groups.into_iter().flatten().collect();
-    let sizes: Vec<_> = needs.standing.members_of.iter().map(|name| vec![name.as_str().into()]).collect();
-    let sql = "select count(*) from matricula_group_students m join students s on s.id = m.student_id \
-               where m.group_name = cast($1 as text)";
-    let sizes = tx.query_many(sql, &sizes, |row| row.int(0)).await?;
-    facts.group_sizes = needs
-        .standing
-        .members_of
-        .iter()
-        .cloned()
-        .zip(sizes.into_iter().map(|size| size.into_iter().sum()))
-        .collect();
+    let members_of: Vec<_> = needs.standing.members_of.iter().map(|name| name.as_str().into()).collect();
+    let sizes = tx.count_by(&MEMBERS, &members_of).await?;
+    facts.group_sizes = needs.standing.members_of.iter().cloned().zip(sizes).collect();
     if !stored.distinguish_students() && !needs.standing.changes {
         return Ok(());
     }
     let students = sets(&needs.standing.students);
-    let (groups, holds, courses) = tokio::try_join!(
+    let keys: Vec<_> = needs.standing.students.iter().map(|id| id.0.into()).collect();
+    let (groups, holds, seats, places) = tokio::try_join!(
         biased;
         tx.query_many(
             "select g.name, g.course_limit from matricula_group_students m \
@@ -75,19 +84,15 @@ pub(super) async fn load_standing(
             &students,
             hold,
         ),
-        tx.query_many(
-            "select (select count(*) from student_courses sc join courses c on c.id = sc.course_id \
-             where sc.student_id = s.id) + (select count(*) from waitlist w join courses c on c.id = w.course_id \
-             where w.student_id = s.id) from students s where s.id = cast($1 as bigint)",
-            &students,
-            |row| row.int(0),
-        ),
+        tx.count_by(&SEATS, &keys),
+        tx.count_by(&PLACES, &keys),
     )?;
+    let courses = seats.into_iter().zip(places).map(|(seats, places)| seats + places);
     let found = groups.into_iter().zip(holds).zip(courses);
-    let standing = |((groups, holds), courses): ((Vec<_>, _), Vec<i64>)| Standing {
+    let standing = |((groups, holds), courses): ((Vec<_>, _), _)| Standing {
         groups: groups.into_iter().collect(),
         holds,
-        courses: courses.into_iter().sum(),
+        courses,
     };
     facts.standings = needs.standing.students.iter().copied().zip(found.map(standing)).collect();
     Ok(())

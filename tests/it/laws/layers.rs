@@ -90,7 +90,7 @@ const LAYERS: &[Layer] = &[
     layer("registrar", &["registrar/"], "mapping db metrics ground"),
     layer("mapping", &["mapping/"], "db ground"),
     layer("db", &["db/"], "ground"),
-    layer("metrics", &["metrics.rs"], "ground"),
+    layer("metrics", &["metrics.rs", "traces.rs"], "ground"),
     layer(
         "ground",
         &[

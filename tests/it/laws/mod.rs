@@ -142,3 +142,20 @@ fn nothing_is_left_unfinished() {
     let unfinished = r"todo!|unimplemented!|FIXME|\.unwrap\(\)";
     enforce(only_in(unfinished, &[]), &[("db/mod.rs", "let row = rows.next().unwrap();")]);
 }
+
+/// The libraries in a manifest, as code names them.
+fn libraries(manifest: &str) -> Vec<String> {
+    let manifest: toml::Table = manifest.parse().unwrap();
+    manifest["dependencies"].as_table().unwrap().keys().map(|name| name.replace('-', "_")).collect()
+}
+
+/// `fuzz/` compiles the modules that read files without the rest of the program, on a compiler that the tests do not have.
+#[test]
+fn the_fuzzed_modules_need_only_libraries_that_the_fuzzer_has() {
+    let fuzzed = ["clock.rs", "count.rs", "files/", "text/"];
+    let missing = libraries(include_str!("../../../Cargo.toml"));
+    let has = libraries(include_str!("../../../fuzz/Cargo.toml"));
+    let missing: Vec<_> = missing.into_iter().filter(|library| !has.contains(library)).collect();
+    let pattern = format!(r"\b({})::", missing.join("|"));
+    enforce(never_in(&pattern, &fuzzed), &[("files/reading/mod.rs", "use tokio::fs::File;")]);
+}

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use crate::school::{Database, School, errors};
 
-const TABLES: &str = "create table person (number integer primary key, first_name text, last_name text);
+pub(crate) const TABLES: &str = "create table person (number integer primary key, first_name text, last_name text);
     create table class (number integer primary key, title text, credits integer default 3);
     create table seat (person integer, class integer, since timestamp, state text);
     insert into person values (11, 'Ada', 'Lovell'), (12, 'Bo', null);
@@ -18,7 +18,7 @@ const TABLES: &str = "create table person (number integer primary key, first_nam
     insert into seat values (11, 31, '2026-02-01 10:00:00', 'active'), (12, 31, '2026-03-01 10:00:00', 'active'),
         (12, 32, null, 'active'), (11, 32, '2026-01-01 10:00:00', 'ended');";
 
-const MAPPING: &str = "[students]
+pub(crate) const MAPPING: &str = "[students]
     table = 'person'
     id = 'number'
     name = \"trim(first_name || ' ' || coalesce(last_name, ''))\"

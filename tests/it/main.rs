@@ -44,6 +44,7 @@ mod found_rows;
 mod found_tables;
 mod further_columns;
 mod groups;
+mod handbook;
 mod history_of_migrations;
 mod holds;
 mod hostile_names;

@@ -6,6 +6,7 @@ mod driver;
 mod element;
 mod keys;
 mod look;
+mod pictures;
 mod verdicts;
 
 use std::collections::BTreeSet;

@@ -3,8 +3,6 @@
 use std::fs;
 use std::path::Path;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::Browser;
@@ -23,11 +21,6 @@ const RULES_OF_COLORS: [&str; 2] = ["color-contrast", "link-in-text-block"];
 /// The size and the colors of the window, for messages.
 const LOOK: &str =
     "return `${innerWidth} px, ${matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'}`";
-
-/// The whole page, including the part outside the window.
-const EXTENT: &str = "
-    const {scrollWidth: width, scrollHeight: height} = document.documentElement;
-    return {x: 0, y: 0, width, height, scale: 1};";
 
 impl Browser {
     /// Allows answers with this status until the next check: chromium always reports them in the console.
@@ -97,19 +90,6 @@ impl Browser {
         let elsewhere: Vec<_> =
             urls.iter().filter(|url| !allowed.iter().any(|start| url.starts_with(start))).collect();
         assert!(elsewhere.is_empty(), "{} requests {elsewhere:?}", self.path().await);
-    }
-
-    /// Saves the whole page to `target/pictures` if that is wanted (`MATRICULA_PICTURES=1`).
-    pub(crate) async fn picture(&self, name: &str) {
-        if std::env::var_os("MATRICULA_PICTURES").is_none() {
-            return;
-        }
-        let wanted = json!({"format": "png", "captureBeyondViewport": true, "clip": self.run(EXTENT).await});
-        let taken = self.session.devtools("Page.captureScreenshot", wanted).await;
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/pictures");
-        fs::create_dir_all(&folder).unwrap();
-        let picture = STANDARD.decode(taken["data"].as_str().unwrap()).unwrap();
-        fs::write(folder.join(format!("{name}.png")), picture).unwrap();
     }
 }
 

@@ -32,12 +32,20 @@ impl Answer {
     pub(crate) fn new(request: &Request, reply: &Reply) -> Result<Self> {
         let unexpected = || format!("{request:?} was answered with {reply:?}");
         let id = reply.header("x-request-id").unwrap_or_default();
-        ensure!(crate::request::number(id).is_some_and(|it| it == request.number), "{}: another request id", unexpected());
+        ensure!(
+            crate::request::number(id).is_some_and(|it| it == request.number),
+            "{}: another request id",
+            unexpected()
+        );
         if reply.status == 503 || reply.status == 429 {
             ensure!(reply.header("retry-after").is_some(), "{}: no Retry-After", unexpected());
             let detail = reply.json()?["detail"].as_str().unwrap_or_default().to_owned();
             let is_unclear = detail.contains("may have been made");
-            return Ok(if is_unclear { Self::Unclear } else { Self::Settled(Outcome { status: reply.status, value: 0 }) });
+            return Ok(if is_unclear {
+                Self::Unclear
+            } else {
+                Self::Settled(Outcome { status: reply.status, value: 0 })
+            });
         }
         if reply.status == 204 {
             ensure!(matches!(request.action, Action::Drop { .. }), "{}", unexpected());
@@ -50,13 +58,17 @@ impl Answer {
         let (status, result) = if request.is_batched && reply.status == 200 {
             let result = &body[0];
             let status = result["status"].as_u64().and_then(|it| u16::try_from(it).ok());
-            (status.with_context(unexpected)?, if result["enrollment"].is_object() { &result["enrollment"] } else { result })
+            (
+                status.with_context(unexpected)?,
+                if result["enrollment"].is_object() { &result["enrollment"] } else { result },
+            )
         } else {
             (reply.status, &body)
         };
         if status == 503 {
             // An operation of a batch, refused like a request of its own.
-            let is_unclear = result["problem"]["detail"].as_str().is_some_and(|it| it.contains("may have been made"));
+            let is_unclear =
+                result["problem"]["detail"].as_str().is_some_and(|it| it.contains("may have been made"));
             return Ok(if is_unclear { Self::Unclear } else { Self::Settled(Outcome { status, value: 0 }) });
         }
         let value = match (status, request.action) {
@@ -64,7 +76,8 @@ impl Answer {
                 result["id"].as_u64().with_context(unexpected)?
             }
             (202, Action::Enroll { .. } | Action::Ensure { .. }) => {
-                let position = [&result["position"], &result["waitlist"]["position"], &result["waitlisted"]["position"]];
+                let position =
+                    [&result["position"], &result["waitlist"]["position"], &result["waitlisted"]["position"]];
                 position.iter().find_map(|it| it.as_u64()).with_context(unexpected)?
             }
             (200, Action::Seats { .. }) | (204, Action::Drop { .. }) => 0,

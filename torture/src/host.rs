@@ -71,7 +71,9 @@ impl Host {
                     let mut name = path.clone().into_os_string();
                     name.push(end);
                     match fs::remove_file(name) {
-                        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error.into()),
+                        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                            return Err(error.into());
+                        }
                         _ => {}
                     }
                 }
@@ -126,11 +128,33 @@ impl Host {
         server.start_again()
     }
 
+    /// Waits until the database answers: PostgreSQL recovers for a moment after one of its processes was killed.
+    ///
+    /// # Errors
+    /// If it takes longer than a minute.
+    pub(crate) async fn recovered(&self) -> Result<()> {
+        let Self::Postgres { server, .. } = self else { return Ok(()) };
+        let began = Instant::now();
+        while let Err(error) = answers(&server.url()).await {
+            ensure!(began.elapsed() < Duration::from_mins(1), "PostgreSQL does not recover: {error}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        Ok(())
+    }
+
     fn postmaster(&self) -> Result<Option<u32>> {
         let Self::Postgres { server, .. } = self else { return Ok(None) };
         let text = fs::read_to_string(server.data().join("postmaster.pid"))?;
         Ok(Some(text.lines().next().context("postmaster.pid is empty")?.parse()?))
     }
+}
+
+async fn answers(url: &str) -> Result<()> {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
+    let connection = tokio::spawn(connection);
+    client.batch_execute("select").await?;
+    drop(client);
+    Ok(connection.await??)
 }
 
 /// The database file in a folder.

@@ -110,11 +110,6 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    /// How many answers have come.
-    pub(crate) fn answers(&self) -> usize {
-        lock(&self.load.heard).len()
-    }
-
     /// Waits for the answers to what was sent, without sending more.
     ///
     /// # Errors
@@ -147,7 +142,8 @@ async fn run_client(load: Arc<Load>, address: SocketAddr) -> Result<()> {
         let request = Request::new(load.seed, number, &load.shape);
         match send(&mut connection, &request).await {
             Ok(Some(outcome)) => {
-                let position = load.trace.as_ref().map_or(Ok(0), |trace| trace.metadata().map(|it| it.len()))?;
+                let position =
+                    load.trace.as_ref().map_or(Ok(0), |trace| trace.metadata().map(|it| it.len()))?;
                 lock(&load.heard).push(Heard { number, outcome, position });
                 // A refusal for lack of a database says when to come again.
                 if outcome.status == 503 {

@@ -56,7 +56,13 @@ struct Store {
 }
 
 impl Store {
-    fn log(&mut self, kind: &str, (student, course, enrollment): (u64, u64, u64), request: &str, data: Value) {
+    fn log(
+        &mut self,
+        kind: &str,
+        (student, course, enrollment): (u64, u64, u64),
+        request: &str,
+        data: Value,
+    ) {
         let mut event = json!({
             "seq": self.events.len() + 1, "type": kind, "student_id": student, "course_id": course,
             "request_id": request, "data": data,
@@ -97,7 +103,8 @@ async fn serve(mut stream: TcpStream, store: Arc<Mutex<Store>>) -> Result<()> {
         let id = header("x-request-id:").unwrap_or("set-up");
         let (status, answer) = answer(&store, method, path, id, &body).await?;
         let text = if status == 204 { String::new() } else { answer.to_string() };
-        let length = if status == 204 { String::new() } else { format!("content-length: {}\r\n", text.len()) };
+        let length =
+            if status == 204 { String::new() } else { format!("content-length: {}\r\n", text.len()) };
         let head = format!("HTTP/1.1 {status} -\r\nx-request-id: {id}\r\n{length}\r\n");
         stream.write_all(format!("{head}{text}").as_bytes()).await?;
     }

@@ -174,7 +174,9 @@ pub(crate) fn kill(id: u32) -> Result<()> {
 pub(crate) fn children(parent: u32) -> Result<Vec<u32>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc")? {
-        let Some(id) = entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else { continue };
+        let Some(id) = entry?.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
         let mut state = String::new();
         // A process may end while the list is read.
         if File::open(format!("/proc/{id}/stat")).and_then(|mut it| it.read_to_string(&mut state)).is_err() {

@@ -22,7 +22,8 @@ pub(crate) struct Shape {
 
 impl Shape {
     /// About half of all pairs are enrolled or waiting, so that every kind of answer is frequent.
-    pub(crate) const BUSY: Self = Self { students: 64, courses: 12, capacity: 20, waitlist: 8, is_keyed: false };
+    pub(crate) const BUSY: Self =
+        Self { students: 64, courses: 12, capacity: 20, waitlist: 8, is_keyed: false };
     /// The same, with keys only.
     pub(crate) const KEYED: Self = Self { is_keyed: true, ..Self::BUSY };
 }
@@ -30,12 +31,29 @@ impl Shape {
 /// What a request asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Action {
-    Enroll { student: u64, course: u64 },
+    Enroll {
+        student: u64,
+        course: u64,
+    },
     /// As `Enroll`, by PUT: without effect if the student is enrolled or waits.
-    Ensure { student: u64, course: u64 },
-    Drop { student: u64, course: u64 },
-    Swap { student: u64, from: u64, to: u64 },
-    Seats { course: u64, capacity: u64, waitlist: u64 },
+    Ensure {
+        student: u64,
+        course: u64,
+    },
+    Drop {
+        student: u64,
+        course: u64,
+    },
+    Swap {
+        student: u64,
+        from: u64,
+        to: u64,
+    },
+    Seats {
+        course: u64,
+        capacity: u64,
+        waitlist: u64,
+    },
 }
 
 /// A request.
@@ -89,15 +107,21 @@ impl Request {
             headers.push_str(&format!("idempotency-key: key-{}\r\n", self.number));
         }
         let (method, path, body) = match self.action {
-            Action::Swap { student, from, to } => {
-                ("POST", BATCH.to_owned(), format!(r#"[{{"op":"swap","student_id":{student},"from":{from},"to":{to}}}]"#))
-            }
-            Action::Enroll { student, course } if self.is_batched => {
-                ("POST", BATCH.to_owned(), format!(r#"[{{"op":"enroll","student_id":{student},"course_id":{course}}}]"#))
-            }
-            Action::Drop { student, course } if self.is_batched => {
-                ("POST", BATCH.to_owned(), format!(r#"[{{"op":"drop","student_id":{student},"course_id":{course}}}]"#))
-            }
+            Action::Swap { student, from, to } => (
+                "POST",
+                BATCH.to_owned(),
+                format!(r#"[{{"op":"swap","student_id":{student},"from":{from},"to":{to}}}]"#),
+            ),
+            Action::Enroll { student, course } if self.is_batched => (
+                "POST",
+                BATCH.to_owned(),
+                format!(r#"[{{"op":"enroll","student_id":{student},"course_id":{course}}}]"#),
+            ),
+            Action::Drop { student, course } if self.is_batched => (
+                "POST",
+                BATCH.to_owned(),
+                format!(r#"[{{"op":"drop","student_id":{student},"course_id":{course}}}]"#),
+            ),
             Action::Enroll { student, course } => {
                 ("POST", format!("students/{student}/courses"), format!(r#"{{"course_id":{course}}}"#))
             }

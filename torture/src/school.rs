@@ -57,7 +57,8 @@ impl School {
     /// If the record cannot be read.
     pub(crate) fn recorded(seed: u64, shape: Shape, folder: &Path) -> Result<Self> {
         let (record, known) = Record::open(folder)?;
-        let mut school = Self { record: Some(record), next: known.sent, announced: known.sent, ..Self::new(seed, shape) };
+        let mut school =
+            Self { record: Some(record), next: known.sent, announced: known.sent, ..Self::new(seed, shape) };
         school.verifier.sent(known.sent);
         for (number, outcome) in known.answers {
             school.verifier.answered(number, outcome);
@@ -83,10 +84,17 @@ impl School {
     pub(crate) async fn set_up(&self, address: SocketAddr) -> Result<()> {
         let Shape { students, courses, capacity, waitlist, .. } = self.shape;
         for id in 1..=students {
-            create(address, "students", id, &format!(r#"{{"name":"Student {id}","email":"s{id}@example.edu"}}"#)).await?;
+            create(
+                address,
+                "students",
+                id,
+                &format!(r#"{{"name":"Student {id}","email":"s{id}@example.edu"}}"#),
+            )
+            .await?;
         }
         for id in 1..=courses {
-            create(address, "courses", id, &format!(r#"{{"name":"Course {id}","level":"graduate"}}"#)).await?;
+            create(address, "courses", id, &format!(r#"{{"name":"Course {id}","level":"graduate"}}"#))
+                .await?;
             let seats = format!(r#"{{"capacity":{capacity},"waitlist_capacity":{waitlist}}}"#);
             let reply = wire::ask(address, "PUT", &format!("/api/v1/courses/{id}/seats"), &seats).await?;
             ensure!(reply.status == 200, "{reply:?}");

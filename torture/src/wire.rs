@@ -73,12 +73,20 @@ impl Connection {
 
     /// Sends the first bytes of a request, reads at most `answer` bytes of what comes back, and cuts the connection.
     pub(crate) async fn send_and_cut(mut self, request: &[u8], answer: usize) {
-        if self.stream.write_all(request).await.is_err() || answer == 0 {
+        if self.stream.write_all(request).await.is_err() {
             return;
         }
-        let mut received = vec![0; answer];
+        let read = async {
+            while self.buffer.len() < answer && !parse(&self.buffer).is_ok_and(|reply| reply.is_some()) {
+                let mut rest = vec![0; answer - self.buffer.len()];
+                match self.stream.read(&mut rest).await {
+                    Ok(read @ 1..) => self.buffer.extend_from_slice(&rest[..read]),
+                    _ => return,
+                }
+            }
+        };
         #[expect(clippy::let_underscore_must_use, reason = "whatever arrived, the connection ends here")]
-        let _ = tokio::time::timeout(PATIENCE, self.stream.read_exact(&mut received)).await;
+        let _ = tokio::time::timeout(PATIENCE, read).await;
     }
 }
 

@@ -63,7 +63,14 @@ impl Disk {
         let names: BTreeMap<String, usize> = files.keys().cloned().zip(0..).collect();
         let files = files.into_values().map(|flushed| File { flushed, pending: Vec::new() }).collect();
         let flushed_names = names.clone();
-        Self { files, inodes: HashMap::new(), names, flushed_names, pending_names: Vec::new(), ignores_flushes: false }
+        Self {
+            files,
+            inodes: HashMap::new(),
+            names,
+            flushed_names,
+            pending_names: Vec::new(),
+            ignores_flushes: false,
+        }
     }
 
     /// The same disk, on which flushes do nothing.
@@ -237,7 +244,7 @@ mod tests {
         let contents: Vec<_> =
             images(&disk(&flushed[..1])).into_iter().map(|mut image| image.remove("a").unwrap()).collect();
         // Old, new, and some of each.
-        assert_eq!(contents, [&b"new"[..], b"ned", b"nld", b"old"]);
+        assert_eq!(contents, [&b"ned"[..], b"new", b"nld", b"old"]);
     }
 
     #[test]
@@ -253,7 +260,8 @@ mod tests {
     #[test]
     fn a_file_is_there_for_certain_once_its_folder_was_flushed() {
         let opened = Change::Opened { file: 2, name: "b".to_owned(), is_new: true };
-        let has_b = |disk: &Disk| images(disk).iter().map(|image| image.contains_key("b")).collect::<Vec<_>>();
+        let has_b =
+            |disk: &Disk| images(disk).iter().map(|image| image.contains_key("b")).collect::<Vec<_>>();
         let before = has_b(&disk(&[opened.clone(), Change::Flushed { file: 2 }]));
         assert!(before.contains(&true) && before.contains(&false));
         assert!(!has_b(&disk(&[opened.clone(), Change::FolderFlushed])).contains(&false));

@@ -8,12 +8,27 @@ use anyhow::{Context as _, Result, bail, ensure};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Change {
     /// A file was opened; `is_new` if that has made it.
-    Opened { file: u64, name: String, is_new: bool },
-    Written { file: u64, offset: usize, data: Vec<u8> },
+    Opened {
+        file: u64,
+        name: String,
+        is_new: bool,
+    },
+    Written {
+        file: u64,
+        offset: usize,
+        data: Vec<u8>,
+    },
     /// The length was set.
-    Cut { file: u64, length: usize },
-    Flushed { file: u64 },
-    Unlinked { name: String },
+    Cut {
+        file: u64,
+        length: usize,
+    },
+    Flushed {
+        file: u64,
+    },
+    Unlinked {
+        name: String,
+    },
     FolderFlushed,
 }
 

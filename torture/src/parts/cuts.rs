@@ -30,7 +30,8 @@ pub(super) async fn run(run: &mut Run) -> Result<String> {
     while run.goes_on(run.progress.get("cuts")) {
         one_school(run).await?;
     }
-    let [cuts, requests, confirmed] = ["cuts", "requests", "confirmed"].map(|it| grouped(run.progress.get(it)));
+    let [cuts, requests, confirmed] =
+        ["cuts", "requests", "confirmed"].map(|it| grouped(run.progress.get(it)));
     Ok(format!(
         "{cuts} connections cut, {requests} requests sent again with their key, {confirmed} changes confirmed, \
          0 double effects, 0 lost"
@@ -46,10 +47,12 @@ async fn one_school(run: &mut Run) -> Result<()> {
     let server = run.serve(&database).await?;
     school.set_up(server.address).await?;
     while school.next < PER_SCHOOL && run.goes_on(run.progress.get("cuts")) {
-        let (begin, end) = (school.next, school.next + PER_VERIFICATION);
+        let requests = PER_VERIFICATION.min(run.target - run.progress.get("cuts"));
+        let (begin, end) = (school.next, school.next + requests);
         let confirmed = school.confirmed;
         school.verifier.sent(end);
-        let shared = Arc::new(Shared { seed, address: server.address, next: begin.into(), end, cuts: 0.into() });
+        let shared =
+            Arc::new(Shared { seed, address: server.address, next: begin.into(), end, cuts: 0.into() });
         let mut tasks = JoinSet::new();
         for _ in 0..run.clients {
             tasks.spawn(client(Arc::clone(&shared)));
@@ -61,7 +64,7 @@ async fn one_school(run: &mut Run) -> Result<()> {
         school.note(Sent { heard, silent: Vec::new(), next: end })?;
         school.verify(server.address).await?;
         let cuts = shared.cuts.load(Ordering::SeqCst);
-        let news = [("cuts", cuts), ("requests", PER_VERIFICATION), ("confirmed", school.confirmed - confirmed)];
+        let news = [("cuts", cuts), ("requests", requests), ("confirmed", school.confirmed - confirmed)];
         run.progress.add(&news)?;
     }
     school.compare_lists(server.address).await?;

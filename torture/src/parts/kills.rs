@@ -50,7 +50,11 @@ async fn one_school(run: &mut Run) -> Result<()> {
         let (confirmed, silent) = (school.confirmed, school.silent);
         let more = one_round(run, &mut school, &database, &mut chance).await?;
         kills += more;
-        let news = [("kills", more), ("confirmed", school.confirmed - confirmed), ("silent", school.silent - silent)];
+        let news = [
+            ("kills", more),
+            ("confirmed", school.confirmed - confirmed),
+            ("silent", school.silent - silent),
+        ];
         run.progress.add(&news)?;
     }
     let server = run.serve(&database).await?;
@@ -75,9 +79,11 @@ async fn one_round(run: &mut Run, school: &mut School, database: &str, chance: &
         kills += 1;
     }
     let first = run.serve(database).await?;
-    let second = if run.host.engine() == Engine::Postgresql { Some(run.serve(database).await?) } else { None };
+    let second =
+        if run.host.engine() == Engine::Postgresql { Some(run.serve(database).await?) } else { None };
     school.verify(first.address).await?;
-    let addresses: Vec<_> = [Some(&first), second.as_ref()].into_iter().flatten().map(|it| it.address).collect();
+    let addresses: Vec<_> =
+        [Some(&first), second.as_ref()].into_iter().flatten().map(|it| it.address).collect();
     let running = school.load(&addresses, u64::MAX)?.start(run.clients);
     // A short time or a long one, rather than always about half of the longest.
     tokio::time::sleep(Duration::from_millis(1 << chance.u32(2..9)).mul_f64(1.0 + chance.f64())).await;
@@ -109,13 +115,7 @@ async fn one_round(run: &mut Run, school: &mut School, database: &str, chance: &
         }
     };
     school.note(sent)?;
-    run.check_after(database).await?;
+    run.host.recovered().await?;
+    run.check(database).await?;
     Ok(kills + 1)
-}
-
-impl Run {
-    /// `check` once the database is there again: PostgreSQL may still be recovering.
-    async fn check_after(&self, database: &str) -> Result<()> {
-        self.check(database).await
-    }
 }

@@ -107,7 +107,9 @@ impl Run {
             Err(error) => return (host, Err(error)),
         };
         // A run that goes on is the same run.
-        if progress.get("seed") == 0 && let Err(error) = progress.add(&[("seed", seed)]) {
+        if progress.get("seed") == 0
+            && let Err(error) = progress.add(&[("seed", seed)])
+        {
             return (host, Err(error));
         }
         let seed = progress.get("seed");
@@ -139,11 +141,6 @@ impl Run {
     /// Whether there is more to do, after so many rounds.
     fn goes_on(&self, done: u64) -> bool {
         done < self.target && Instant::now() < self.until
-    }
-
-    /// Whether the time is over.
-    fn is_over(&self) -> bool {
-        Instant::now() >= self.until
     }
 
     /// Where the server writes what went wrong.

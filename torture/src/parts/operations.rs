@@ -62,7 +62,9 @@ async fn control(seed: u64, clients: usize) -> Result<u64> {
         school.note(sent)?;
         match school.verify(service.address).await {
             Ok(()) => {}
-            Err(error) if matches!(error.downcast_ref(), Some(Breach::Oversold { .. })) => return Ok(school.next),
+            Err(error) if matches!(error.downcast_ref(), Some(Breach::Oversold { .. })) => {
+                return Ok(school.next);
+            }
             Err(error) => return Err(error.context("the control broke another promise than it should")),
         }
     }

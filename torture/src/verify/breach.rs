@@ -46,7 +46,9 @@ pub(crate) enum Breach {
 impl fmt::Display for Breach {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Gap { expected, found } => write!(f, "the log has a gap: seq {found} follows where {expected} must"),
+            Self::Gap { expected, found } => {
+                write!(f, "the log has a gap: seq {found} follows where {expected} must")
+            }
             Self::Oversold { seq, course, capacity } => {
                 write!(f, "seq {seq}: a seat was sold twice: course {course} has only {capacity}")
             }
@@ -64,7 +66,10 @@ impl fmt::Display for Breach {
                 write!(f, "seq {seq}: student {student} got a seat in course {course} out of turn")
             }
             Self::NotWaiting { seq, student, course } => {
-                write!(f, "seq {seq}: student {student} cannot join or leave the waitlist of course {course} then")
+                write!(
+                    f,
+                    "seq {seq}: student {student} cannot join or leave the waitlist of course {course} then"
+                )
             }
             Self::OtherPosition { seq, position, expected } => {
                 write!(f, "seq {seq}: joined the waitlist at position {position}, not {expected}")
@@ -87,9 +92,14 @@ impl fmt::Display for Breach {
                 write!(f, "request {number} was refused with {status}, and is in the log")
             }
             Self::AnsweredOtherwise { number, status, value } => {
-                write!(f, "request {number} was answered with {status} and {value}, but the log says otherwise")
+                write!(
+                    f,
+                    "request {number} was answered with {status} and {value}, but the log says otherwise"
+                )
             }
-            Self::ListDiffers { course, list } => write!(f, "the {list} of course {course} is not what the log says"),
+            Self::ListDiffers { course, list } => {
+                write!(f, "the {list} of course {course} is not what the log says")
+            }
         }
     }
 }

@@ -79,7 +79,9 @@ impl Claims {
         let Some(open) = &mut self.open else { return Ok(()) };
         let (student, course) = (event.student, event.course);
         let is_first = match event.kind {
-            Kind::Created { enrollment, .. } => open.effect.created.replace((student, course, enrollment)).is_none(),
+            Kind::Created { enrollment, .. } => {
+                open.effect.created.replace((student, course, enrollment)).is_none()
+            }
             Kind::Dropped { .. } => open.effect.dropped.replace((student, course)).is_none(),
             Kind::Joined { position } => open.effect.joined.replace((student, course, position)).is_none(),
             Kind::Left => open.effect.left.replace((student, course)).is_none(),
@@ -118,11 +120,6 @@ impl Claims {
             agree(&request, outcome, self.unclaimed.remove(&number).as_ref())?;
         }
         Ok(())
-    }
-
-    /// How many requests are in the log whose answer never came.
-    pub(crate) fn unclaimed(&self) -> usize {
-        self.unclaimed.len()
     }
 }
 

@@ -8,12 +8,24 @@ use crate::request;
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Kind {
-    Created { enrollment: u64, from_waitlist: bool },
-    Dropped { enrollment: u64 },
-    Joined { position: u64 },
+    Created {
+        enrollment: u64,
+        from_waitlist: bool,
+    },
+    Dropped {
+        enrollment: u64,
+    },
+    Joined {
+        position: u64,
+    },
     Left,
-    Promoted { enrollment: u64 },
-    Seats { capacity: Option<u64>, waitlist: u64 },
+    Promoted {
+        enrollment: u64,
+    },
+    Seats {
+        capacity: Option<u64>,
+        waitlist: u64,
+    },
     /// A student or a course of the set-up.
     SetUp,
     Unknown(String),

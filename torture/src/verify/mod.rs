@@ -56,9 +56,4 @@ impl Verifier {
         self.replay.end()?;
         self.claims.settle(self.replay.seq)
     }
-
-    /// How many requests are in the log whose answer never came.
-    pub(crate) fn unclaimed(&self) -> usize {
-        self.claims.unclaimed()
-    }
 }

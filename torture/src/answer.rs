@@ -80,8 +80,7 @@ impl Answer {
                     [&result["position"], &result["waitlist"]["position"], &result["waitlisted"]["position"]];
                 position.iter().find_map(|it| it.as_u64()).with_context(unexpected)?
             }
-            (200, Action::Seats { .. }) | (204, Action::Drop { .. }) => 0,
-            (404 | 409, _) => 0,
+            (200, Action::Seats { .. }) | (204, Action::Drop { .. }) | (404 | 409, _) => 0,
             _ => bail!("{}", unexpected()),
         };
         Ok(Self::Settled(Outcome { status, value }))

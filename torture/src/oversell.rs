@@ -61,7 +61,7 @@ impl Store {
         kind: &str,
         (student, course, enrollment): (u64, u64, u64),
         request: &str,
-        data: Value,
+        data: &Value,
     ) {
         let mut event = json!({
             "seq": self.events.len() + 1, "type": kind, "student_id": student, "course_id": course,
@@ -130,21 +130,21 @@ async fn answer(
             let mut store = lock();
             store.students += 1;
             let student = store.students;
-            store.log("student.created", (student, 0, 0), id, json!({}));
+            store.log("student.created", (student, 0, 0), id, &json!({}));
             (201, json!({"id": student}))
         }
         ("POST", ["courses"]) => {
             let mut store = lock();
             store.courses += 1;
             let course = store.courses;
-            store.log("course.created", (0, course, 0), id, json!({}));
+            store.log("course.created", (0, course, 0), id, &json!({}));
             (201, json!({"id": course}))
         }
         ("PUT", ["courses", course, "seats"]) => {
             let mut store = lock();
             let data = json!({"capacity": store.capacity, "waitlist_capacity": 0});
             if id == "set-up" {
-                store.log("seats.set", (0, number(course)?, 0), id, data.clone());
+                store.log("seats.set", (0, number(course)?, 0), id, &data);
             }
             (200, data)
         }
@@ -187,14 +187,14 @@ async fn enroll(store: &Mutex<Store>, student: u64, course: u64, id: &str) -> (u
     store.enrollments += 1;
     let enrollment = store.enrollments;
     store.taken.insert((student, course), enrollment);
-    store.log("enrollment.created", (student, course, enrollment), id, json!({}));
+    store.log("enrollment.created", (student, course, enrollment), id, &json!({}));
     (201, json!({"id": enrollment, "student_id": student, "course_id": course}))
 }
 
 fn drop_course(store: &mut Store, student: u64, course: u64, id: &str) -> (u16, Value) {
     match store.taken.remove(&(student, course)) {
         Some(enrollment) => {
-            store.log("enrollment.dropped", (student, course, enrollment), id, json!({}));
+            store.log("enrollment.dropped", (student, course, enrollment), id, &json!({}));
             (204, Value::Null)
         }
         None => (404, json!({"type": "/problems/enrollment-not-found"})),

@@ -104,7 +104,7 @@ impl Request {
     pub(crate) fn bytes(&self) -> Vec<u8> {
         let mut headers = format!("x-request-id: {ID}{}\r\n", self.number);
         if self.has_key() {
-            headers.push_str(&format!("idempotency-key: key-{}\r\n", self.number));
+            headers = format!("{headers}idempotency-key: key-{}\r\n", self.number);
         }
         let (method, path, body) = match self.action {
             Action::Swap { student, from, to } => (

@@ -1,4 +1,5 @@
 //! Every part on a small scale. `cargo xtask test torture` runs them for two minutes.
+#![cfg(test)]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

@@ -29,11 +29,9 @@ pub(super) async fn run(run: &mut Run) -> Result<String> {
     while run.goes_on(run.progress.get("requests")) {
         one_database(run).await?;
     }
-    let [requests, histories, kills, silent] =
-        ["requests", "histories", "kills", "silent"].map(|it| grouped(run.progress.get(it)));
+    let [requests, kills, silent] = ["requests", "kills", "silent"].map(|it| grouped(run.progress.get(it)));
     Ok(format!(
-        "{requests} requests in {histories} histories with {kills} kills, {silent} without an answer, \
-         all linearizable"
+        "{requests} requests, {kills} kills, {silent} without an answer, every history is linearizable"
     ))
 }
 

@@ -25,24 +25,20 @@ pub(super) async fn run(run: &mut Run) -> Result<String> {
 /// A school from its first student until it was killed often enough.
 async fn one_school(run: &mut Run) -> Result<()> {
     let home = run.folder.join("school");
-    let (database, mut school) = match run.host.existing(&home) {
+    let (database, mut school) = if let Some(database) = run.host.existing(&home) {
         // An earlier run was interrupted.
-        Some(database) => {
-            let seed = run.seed + run.progress.get("schools");
-            (database, School::recorded(seed, Shape::BUSY, &home)?)
-        }
-        None => {
-            let database = run.host.create(&home).await?;
-            std::fs::create_dir_all(&home)?;
-            School::forget(&home)?;
-            run.progress.add(&[("schools", 1)])?;
-            let seed = run.seed + run.progress.get("schools");
-            let school = School::recorded(seed, Shape::BUSY, &home)?;
-            let server = run.serve(&database).await?;
-            school.set_up(server.address).await?;
-            server.kill()?;
-            (database, school)
-        }
+        let seed = run.seed + run.progress.get("schools");
+        (database, School::recorded(seed, Shape::BUSY, &home)?)
+    } else {
+        let database = run.host.create(&home).await?;
+        std::fs::create_dir_all(&home)?;
+        School::forget(&home)?;
+        run.progress.add(&[("schools", 1)])?;
+        let school = School::recorded(run.seed + run.progress.get("schools"), Shape::BUSY, &home)?;
+        let server = run.serve(&database).await?;
+        school.set_up(server.address).await?;
+        server.kill()?;
+        (database, school)
     };
     let mut chance = Rng::with_seed(school.seed ^ school.next);
     let mut kills = 0;

@@ -11,7 +11,7 @@ use crate::verify::Breach;
 /// Operations per school.
 const PER_SCHOOL: u64 = 250_000;
 /// Operations between two comparisons with the log.
-const PER_VERIFICATION: u64 = 10_000;
+const PER_VERIFICATION: u64 = 2_000;
 /// Operations within which the control must be caught.
 const CONTROL: u64 = 20_000;
 

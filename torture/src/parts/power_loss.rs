@@ -51,16 +51,11 @@ pub(super) async fn run(run: &mut Run) -> Result<String> {
     while run.goes_on(run.progress.get("cuts")) {
         one_school(run, &folders, &library).await?;
     }
-    let [cuts, recordings, confirmed, caught, controls] =
-        ["cuts", "recordings", "confirmed", "caught", "controls"].map(|it| run.progress.get(it));
+    let [cuts, confirmed, caught, controls] =
+        ["cuts", "confirmed", "caught", "controls"].map(|it| grouped(run.progress.get(it)));
     Ok(format!(
-        "{} power cuts in {} recordings of {} confirmed changes, 0 lost, 0 corrupt; \
-         {} of {} were caught with flushes ignored",
-        grouped(cuts),
-        grouped(recordings),
-        grouped(confirmed),
-        grouped(caught),
-        grouped(controls)
+        "{cuts} power cuts during {confirmed} confirmed changes, 0 lost, 0 corrupt; \
+         with flushes ignored, {caught} of {controls} were caught"
     ))
 }
 

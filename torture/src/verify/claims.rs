@@ -100,13 +100,11 @@ impl Claims {
         if !is_asked(request.action, &effect) {
             return Err(Breach::NotAsked { seq, number });
         }
-        match self.answered.remove(&number) {
-            Some(outcome) => agree(&request, outcome, Some(&effect)),
-            None => {
-                self.unclaimed.insert(number, effect);
-                Ok(())
-            }
+        if let Some(outcome) = self.answered.remove(&number) {
+            return agree(&request, outcome, Some(&effect));
         }
+        self.unclaimed.insert(number, effect);
+        Ok(())
     }
 
     /// At the end of the log: every answer has its effect there.
@@ -153,10 +151,11 @@ fn agree(request: &Request, outcome: Outcome, effect: Option<&Effect>) -> Result
     let lost = Err(Breach::Lost { number, status });
     let otherwise = Err(Breach::AnsweredOtherwise { number, status, value });
     match (request.action, status, effect) {
-        (_, 400.., None) => Ok(()),
+        // The student was enrolled, or waited, before; the seats were the same.
+        (_, 400.., None) | (Action::Ensure { .. }, 200 | 202, None) | (Action::Seats { .. }, 200, None) => {
+            Ok(())
+        }
         (_, 400.., Some(_)) => Err(Breach::RefusedButDone { number, status }),
-        // The student was enrolled, or waited, before.
-        (Action::Ensure { .. }, 200 | 202, None) | (Action::Seats { .. }, 200, None) => Ok(()),
         (_, _, None) => lost,
         (_, 201, Some(effect)) if effect.created.is_some_and(|it| it.2 == value) => Ok(()),
         (_, 202, Some(effect)) if effect.joined.is_some_and(|it| it.2 == value) => Ok(()),

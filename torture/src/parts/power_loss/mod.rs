@@ -1,12 +1,15 @@
 //! Cuts the power: what was confirmed is on a disk that has lost what was not flushed, and the rest is no corruption.
 
+mod opening;
+
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use fastrand::Rng;
+use tokio::task::JoinSet;
 
 use super::{Run, grouped};
 use crate::disk::{self, Change, Disk, Trace};
@@ -14,6 +17,7 @@ use crate::host;
 use crate::load::Heard;
 use crate::request::Shape;
 use crate::school::School;
+use opening::Opening;
 
 /// Recordings per school; each begins on the disk that the last power cut has left.
 const RECORDINGS: u64 = 6;
@@ -23,16 +27,16 @@ const CUTS: usize = 40;
 const CONTROLS: usize = 4;
 /// So many may keep all that was confirmed, by chance, before the control has failed.
 const MAX_CONTROLS: usize = 40;
+/// Disks that are opened at a time: a server that starts waits more than it computes.
+const AT_A_TIME: usize = 4;
 
 /// The folders of a run.
 struct Folders {
     /// What the server writes to while it is recorded.
     disk: PathBuf,
     trace: PathBuf,
-    /// A disk after the power cut.
-    image: PathBuf,
-    /// Its copy, which is opened.
-    opened: PathBuf,
+    /// Disks after a power cut.
+    images: Vec<PathBuf>,
 }
 
 /// A school that has lost its power, perhaps several times.
@@ -43,11 +47,19 @@ struct Survivor {
     chance: Rng,
 }
 
+/// What was done to a disk, and what was answered in the meantime.
+struct Recording {
+    before: BTreeMap<String, Vec<u8>>,
+    trace: Trace,
+    heard: Vec<Heard>,
+}
+
 /// Cuts the power until the target is reached or the time is over.
 pub(super) async fn run(run: &mut Run) -> Result<String> {
     let library = disk::library(&run.folder)?;
     let at = |name: &str| run.folder.join(name);
-    let folders = Folders { disk: at("disk"), trace: at("trace"), image: at("image"), opened: at("opened") };
+    let images = (0..AT_A_TIME).map(|number| at(&format!("image-{number}"))).collect();
+    let folders = Folders { disk: at("disk"), trace: at("trace"), images };
     while run.goes_on(run.progress.get("cuts")) {
         one_school(run, &folders, &library).await?;
     }
@@ -59,7 +71,7 @@ pub(super) async fn run(run: &mut Run) -> Result<String> {
     ))
 }
 
-async fn one_school(run: &mut Run, folders: &Folders, library: &std::path::Path) -> Result<()> {
+async fn one_school(run: &mut Run, folders: &Folders, library: &Path) -> Result<()> {
     run.progress.add(&[("schools", 1)])?;
     let seed = run.seed + run.progress.get("schools");
     let school = School::new(seed, Shape::BUSY);
@@ -69,33 +81,24 @@ async fn one_school(run: &mut Run, folders: &Folders, library: &std::path::Path)
     school.set_up(server.address).await?;
     server.kill()?;
     let mut survivor = Survivor { school, confirmed: Vec::new(), chance: Rng::with_seed(seed) };
-    for recording in 0..RECORDINGS {
+    for number in 0..RECORDINGS {
         if !run.goes_on(run.progress.get("cuts")) {
             break;
         }
-        let before = disk::files(&folders.disk)?;
-        let (trace, heard) = record(run, &mut survivor, folders, library).await?;
-        run.progress.add(&[("recordings", 1), ("confirmed", changes(&heard))])?;
-        if recording == 0 {
-            let disk = Disk::new(before.clone()).ignoring_flushes();
-            control(run, &mut survivor, folders, (disk, &trace, &heard)).await?;
+        let recording = record(run, &mut survivor, folders, library).await?;
+        let confirmed = recording.heard.iter().filter(|it| it.outcome.status < 300).count() as u64;
+        run.progress.add(&[("recordings", 1), ("confirmed", confirmed)])?;
+        if number == 0 {
+            control(run, &mut survivor, &recording).await?;
         }
-        cut(run, &mut survivor, folders, (Disk::new(before), &trace, &heard)).await?;
+        cut(run, &mut survivor, folders, &recording).await?;
     }
     Ok(())
 }
 
-fn changes(heard: &[Heard]) -> u64 {
-    heard.iter().filter(|it| it.outcome.status < 300).count() as u64
-}
-
-/// Runs the server on the disk under clients, kills it, and returns what was done to the disk, and what was answered.
-async fn record(
-    run: &Run,
-    survivor: &mut Survivor,
-    folders: &Folders,
-    library: &std::path::Path,
-) -> Result<(Trace, Vec<Heard>)> {
+/// Runs the server on the disk under clients, and kills it.
+async fn record(run: &Run, survivor: &mut Survivor, folders: &Folders, library: &Path) -> Result<Recording> {
+    let before = disk::files(&folders.disk)?;
     fs::write(&folders.trace, "")?;
     let program = run.program.with([
         ("LD_PRELOAD", library.to_owned()),
@@ -112,7 +115,7 @@ async fn record(
     let sent = running.finish().await?;
     // Requests without an answer are not sent again: the next disk may not have them.
     survivor.school.next = sent.next;
-    Ok((Trace::read(&folders.trace)?, sent.heard))
+    Ok(Recording { before, trace: Trace::read(&folders.trace)?, heard: sent.heard })
 }
 
 /// Points of a trace, in order: any, and as many right before and after a flush.
@@ -129,97 +132,83 @@ fn points(trace: &Trace, count: usize, chance: &mut Rng) -> Vec<usize> {
     points
 }
 
+/// A disk that goes through a recording.
+struct Replayed<'a> {
+    disk: Disk,
+    recording: &'a Recording,
+    done: usize,
+}
+
+impl<'a> Replayed<'a> {
+    fn new(recording: &'a Recording) -> Self {
+        Self { disk: Disk::new(recording.before.clone()), recording, done: 0 }
+    }
+
+    /// Makes the changes up to a point. Returns what was confirmed by then: the trace was not longer when the answer
+    /// had come.
+    fn advance(&mut self, point: usize) -> Result<impl Iterator<Item = Heard> + use<'a>> {
+        let changes = &self.recording.trace.0;
+        for (_, change) in &changes[self.done..point] {
+            self.disk.apply(change)?;
+        }
+        self.done = point;
+        let position = point.checked_sub(1).map_or(0, |last| changes[last].0);
+        Ok(self.recording.heard.iter().filter(move |it| it.position <= position).copied())
+    }
+}
+
 /// Cuts the power at many points of a recording. The last disk is the one that the next recording begins with.
-async fn cut(
-    run: &mut Run,
-    survivor: &mut Survivor,
-    folders: &Folders,
-    (mut disk, trace, heard): (Disk, &Trace, &[Heard]),
-) -> Result<()> {
+async fn cut(run: &mut Run, survivor: &mut Survivor, folders: &Folders, recording: &Recording) -> Result<()> {
     let before = std::mem::take(&mut survivor.confirmed);
-    let mut done = 0;
-    for point in points(trace, CUTS, &mut survivor.chance) {
+    let mut replayed = Replayed::new(recording);
+    for points in points(&recording.trace, CUTS, &mut survivor.chance).chunks(AT_A_TIME) {
+        let left = usize::try_from(run.target - run.progress.get("cuts"))?;
         if !run.goes_on(run.progress.get("cuts")) {
             break;
         }
-        let position = advance(&mut disk, trace, &mut done, point)?;
-        let image = disk.image(&mut survivor.chance);
-        let expected = expected(&before, heard, position);
-        verify(run, survivor, folders, &image, &expected).await.with_context(|| {
-            format!("the power was cut after change {point} of {}", folders.trace.display())
-        })?;
-        run.progress.add(&[("cuts", 1)])?;
-        survivor.confirmed = expected;
-        disk::write_files(&folders.disk, &image)?;
+        let mut openings = JoinSet::new();
+        for (point, folder) in points.iter().take(left).zip(&folders.images) {
+            let now = replayed.advance(*point)?;
+            let expected: Vec<Heard> = before.iter().copied().chain(now).collect();
+            let image = replayed.disk.image(&mut survivor.chance);
+            survivor.confirmed.clone_from(&expected);
+            disk::write_files(&folders.disk, &image)?;
+            let checks_first = survivor.chance.bool();
+            let places = (folder.as_path(), run.errors());
+            let opening =
+                Opening::new(run, &survivor.school, (places.0, &places.1), image, expected, checks_first)?;
+            let message = format!("the power was cut after change {point}: {}", folder.display());
+            openings.spawn(async move { opening.verify().await.context(message) });
+        }
+        while let Some(ended) = openings.join_next().await {
+            ended??;
+            run.progress.add(&[("cuts", 1)])?;
+        }
     }
     Ok(())
 }
 
-/// Makes the changes up to a point; returns the length of the trace there.
-fn advance(disk: &mut Disk, trace: &Trace, done: &mut usize, point: usize) -> Result<u64> {
-    for (_, change) in &trace.0[*done..point] {
-        disk.apply(change)?;
-    }
-    *done = point;
-    Ok(point.checked_sub(1).map_or(0, |last| trace.0[last].0))
-}
-
-/// What must be on the disk: what was confirmed before the last power cut, and what was confirmed before this one.
-fn expected(before: &[Heard], heard: &[Heard], position: u64) -> Vec<Heard> {
-    let now = heard.iter().filter(|it| it.position <= position);
-    before.iter().chain(now).copied().collect()
-}
-
 /// Power cuts on a disk that ignores flushes must be caught.
-async fn control(
-    run: &mut Run,
-    survivor: &mut Survivor,
-    folders: &Folders,
-    (mut disk, trace, heard): (Disk, &Trace, &[Heard]),
-) -> Result<()> {
-    let (mut done, mut caught) = (0, 0);
-    for (number, point) in points(trace, MAX_CONTROLS, &mut survivor.chance).into_iter().enumerate() {
+async fn control(run: &mut Run, survivor: &mut Survivor, recording: &Recording) -> Result<()> {
+    let mut replayed = Replayed::new(recording);
+    replayed.disk = replayed.disk.ignoring_flushes();
+    let mut caught = 0;
+    for (number, point) in
+        points(&recording.trace, MAX_CONTROLS, &mut survivor.chance).into_iter().enumerate()
+    {
         // Once one was caught, a few points of the rest are enough.
         if caught > 0 && number % (MAX_CONTROLS / CONTROLS) != 0 {
             continue;
         }
-        let position = advance(&mut disk, trace, &mut done, point)?;
-        let image = disk.image(&mut survivor.chance);
-        let expected = expected(&survivor.confirmed, heard, position);
-        let is_caught = verify(run, survivor, folders, &image, &expected).await.is_err();
+        let expected = survivor.confirmed.iter().copied().chain(replayed.advance(point)?).collect();
+        let image = replayed.disk.image(&mut survivor.chance);
+        let places = (run.folder.join("control"), run.folder.join("control.log"));
+        let opening =
+            Opening::new(run, &survivor.school, (&places.0, &places.1), image, expected, number % 2 == 0)?;
+        let is_caught = opening.verify().await.is_err();
         caught += u64::from(is_caught);
         run.progress.add(&[("controls", 1), ("caught", u64::from(is_caught))])?;
     }
     ensure!(caught > 0, "none of {MAX_CONTROLS} power cuts was caught on a disk that ignores flushes");
-    Ok(())
-}
-
-/// Opens a disk after a power cut: it has everything that is expected, and nothing that was not asked for.
-async fn verify(
-    run: &Run,
-    survivor: &Survivor,
-    folders: &Folders,
-    image: &BTreeMap<String, Vec<u8>>,
-    expected: &[Heard],
-) -> Result<()> {
-    disk::write_files(&folders.image, image)?;
-    disk::write_files(&folders.opened, image)?;
-    let database = host::file(&folders.opened).display().to_string();
-    // Either is the first to open the disk.
-    let checks_first = survivor.chance.clone().bool();
-    if checks_first {
-        run.check(&database).await?;
-    }
-    let server = run.serve(&database).await?;
-    let mut school = School::new(survivor.school.seed, survivor.school.shape);
-    school.verifier.sent(survivor.school.next);
-    for heard in expected {
-        school.verifier.answered(heard.number, heard.outcome);
-    }
-    school.verify(server.address).await?;
-    server.kill()?;
-    if !checks_first {
-        run.check(&database).await?;
-    }
     Ok(())
 }

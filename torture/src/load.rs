@@ -4,7 +4,7 @@ use std::fs::File;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
 use tokio::task::JoinSet;
@@ -110,6 +110,14 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// Waits until this many answers have come, but no longer than this.
+    pub(crate) async fn answers(&self, count: usize, at_most: Duration) {
+        let began = Instant::now();
+        while lock(&self.load.heard).len() < count && began.elapsed() < at_most {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+    }
+
     /// Waits for the answers to what was sent, without sending more.
     ///
     /// # Errors

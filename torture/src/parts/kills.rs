@@ -81,6 +81,8 @@ async fn one_round(run: &mut Run, school: &mut School, database: &str, chance: &
     let addresses: Vec<_> =
         [Some(&first), second.as_ref()].into_iter().flatten().map(|it| it.address).collect();
     let running = school.load(&addresses, u64::MAX)?.start(run.clients);
+    // Only a server at work can lose something.
+    running.answers(1, Duration::from_secs(10)).await;
     // A short time or a long one, rather than always about half of the longest.
     tokio::time::sleep(Duration::from_millis(1 << chance.u32(2..9)).mul_f64(1.0 + chance.f64())).await;
     let sent = match (second, chance.u8(0..4)) {

@@ -109,8 +109,7 @@ async fn record(run: &Run, survivor: &mut Survivor, folders: &Folders, library: 
     let server = program.serve(&database, &run.errors()).await?;
     let load = survivor.school.load(&[server.address], u64::MAX)?.traced(File::open(&folders.trace)?);
     let running = load.start(run.clients);
-    let pause = Duration::from_millis(survivor.chance.u64(50..600));
-    tokio::time::sleep(pause).await;
+    running.answers(survivor.chance.usize(50..2_000), Duration::from_secs(5)).await;
     server.kill()?;
     let sent = running.finish().await?;
     // Requests without an answer are not sent again: the next disk may not have them.

@@ -25,8 +25,8 @@ pub(super) async fn run(run: &mut Run) -> Result<String> {
 /// A school from its first student until it was killed often enough.
 async fn one_school(run: &mut Run) -> Result<()> {
     let home = run.folder.join("school");
-    let (database, mut school) = if let Some(database) = run.host.existing(&home) {
-        // An earlier run was interrupted.
+    let interrupted = if home.join("record").exists() { run.host.existing(&home) } else { None };
+    let (database, mut school) = if let Some(database) = interrupted {
         let seed = run.seed + run.progress.get("schools");
         (database, School::recorded(seed, Shape::BUSY, &home)?)
     } else {
@@ -34,11 +34,12 @@ async fn one_school(run: &mut Run) -> Result<()> {
         std::fs::create_dir_all(&home)?;
         School::forget(&home)?;
         run.progress.add(&[("schools", 1)])?;
-        let school = School::recorded(run.seed + run.progress.get("schools"), Shape::BUSY, &home)?;
+        let seed = run.seed + run.progress.get("schools");
         let server = run.serve(&database).await?;
-        school.set_up(server.address).await?;
+        School::new(seed, Shape::BUSY).set_up(server.address).await?;
         server.kill()?;
-        (database, school)
+        // The record begins with a school that is complete.
+        (database, School::recorded(seed, Shape::BUSY, &home)?)
     };
     let mut chance = Rng::with_seed(school.seed ^ school.next);
     let mut kills = 0;

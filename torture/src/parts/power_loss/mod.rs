@@ -15,6 +15,7 @@ use super::{Run, grouped};
 use crate::disk::{self, Change, Disk, Trace};
 use crate::host;
 use crate::load::Heard;
+use crate::program::Program;
 use crate::request::Shape;
 use crate::school::School;
 use opening::Opening;
@@ -23,6 +24,8 @@ use opening::Opening;
 const RECORDINGS: u64 = 6;
 /// Power cuts per recording.
 const CUTS: usize = 40;
+/// Power cuts while the database is created.
+const CUTS_AT_CREATION: usize = 8;
 /// Power cuts per school on a disk that ignores flushes; more if none of them was caught.
 const CONTROLS: usize = 4;
 /// So many may keep all that was confirmed, by chance, before the control has failed.
@@ -75,12 +78,11 @@ async fn one_school(run: &mut Run, folders: &Folders, library: &Path) -> Result<
     run.progress.add(&[("schools", 1)])?;
     let seed = run.seed + run.progress.get("schools");
     let school = School::new(seed, Shape::BUSY);
-    disk::write_files(&folders.disk, &BTreeMap::new())?;
-    let database = host::file(&folders.disk).display().to_string();
-    let server = run.serve(&database).await?;
-    school.set_up(server.address).await?;
-    server.kill()?;
     let mut survivor = Survivor { school, confirmed: Vec::new(), chance: Rng::with_seed(seed) };
+    disk::write_files(&folders.disk, &BTreeMap::new())?;
+    let server = run.serve(&host::file(&folders.disk).display().to_string()).await?;
+    survivor.school.set_up(server.address).await?;
+    server.kill()?;
     for number in 0..RECORDINGS {
         if !run.goes_on(run.progress.get("cuts")) {
             break;
@@ -91,22 +93,44 @@ async fn one_school(run: &mut Run, folders: &Folders, library: &Path) -> Result<
         if number == 0 {
             control(run, &mut survivor, &recording).await?;
         }
-        cut(run, &mut survivor, folders, &recording).await?;
+        cut(run, &mut survivor, folders, &recording, CUTS).await?;
+        if number == 0 && run.goes_on(run.progress.get("cuts")) {
+            cut_creation(run, folders, library, seed).await?;
+        }
     }
     Ok(())
+}
+
+/// The program on a disk that is recorded.
+fn recorded(run: &Run, folders: &Folders, library: &Path) -> Result<Program> {
+    fs::write(&folders.trace, "")?;
+    Ok(run.program.with([
+        ("LD_PRELOAD", library.to_owned()),
+        ("TORTURE_FOLDER", folders.disk.clone()),
+        ("TORTURE_TRACE", folders.trace.clone()),
+    ]))
+}
+
+/// Cuts the power while a server creates its database.
+async fn cut_creation(run: &mut Run, folders: &Folders, library: &Path, seed: u64) -> Result<()> {
+    let at = |name: &str| run.folder.join(name);
+    let folders =
+        Folders { disk: at("creation"), trace: at("creation.trace"), images: folders.images.clone() };
+    disk::write_files(&folders.disk, &BTreeMap::new())?;
+    let database = host::file(&folders.disk).display().to_string();
+    recorded(run, &folders, library)?.serve(&database, &run.errors()).await?.kill()?;
+    let trace = Trace::read(&folders.trace)?;
+    let recording = Recording { before: BTreeMap::new(), trace, heard: Vec::new() };
+    let school = School::new(seed, Shape::BUSY);
+    let mut survivor = Survivor { school, confirmed: Vec::new(), chance: Rng::with_seed(!seed) };
+    cut(run, &mut survivor, &folders, &recording, CUTS_AT_CREATION).await
 }
 
 /// Runs the server on the disk under clients, and kills it.
 async fn record(run: &Run, survivor: &mut Survivor, folders: &Folders, library: &Path) -> Result<Recording> {
     let before = disk::files(&folders.disk)?;
-    fs::write(&folders.trace, "")?;
-    let program = run.program.with([
-        ("LD_PRELOAD", library.to_owned()),
-        ("TORTURE_FOLDER", folders.disk.clone()),
-        ("TORTURE_TRACE", folders.trace.clone()),
-    ]);
     let database = host::file(&folders.disk).display().to_string();
-    let server = program.serve(&database, &run.errors()).await?;
+    let server = recorded(run, folders, library)?.serve(&database, &run.errors()).await?;
     let load = survivor.school.load(&[server.address], u64::MAX)?.traced(File::open(&folders.trace)?);
     let running = load.start(run.clients);
     running.answers(survivor.chance.usize(50..2_000), Duration::from_secs(5)).await;
@@ -157,10 +181,16 @@ impl<'a> Replayed<'a> {
 }
 
 /// Cuts the power at many points of a recording. The last disk is the one that the next recording begins with.
-async fn cut(run: &mut Run, survivor: &mut Survivor, folders: &Folders, recording: &Recording) -> Result<()> {
+async fn cut(
+    run: &mut Run,
+    survivor: &mut Survivor,
+    folders: &Folders,
+    recording: &Recording,
+    count: usize,
+) -> Result<()> {
     let before = std::mem::take(&mut survivor.confirmed);
     let mut replayed = Replayed::new(recording);
-    for points in points(&recording.trace, CUTS, &mut survivor.chance).chunks(AT_A_TIME) {
+    for points in points(&recording.trace, count, &mut survivor.chance).chunks(AT_A_TIME) {
         let left = usize::try_from(run.target - run.progress.get("cuts"))?;
         if !run.goes_on(run.progress.get("cuts")) {
             break;
@@ -172,7 +202,8 @@ async fn cut(run: &mut Run, survivor: &mut Survivor, folders: &Folders, recordin
             let image = replayed.disk.image(&mut survivor.chance);
             survivor.confirmed.clone_from(&expected);
             disk::write_files(&folders.disk, &image)?;
-            let checks_first = survivor.chance.bool();
+            // `check` does not make a database that is not there yet.
+            let checks_first = !recording.before.is_empty() && survivor.chance.bool();
             let places = (folder.as_path(), run.errors());
             let opening =
                 Opening::new(run, &survivor.school, (places.0, &places.1), image, expected, checks_first)?;

@@ -61,11 +61,12 @@ struct Args {
 
 fn main() -> Result<()> {
     let args = Args::parse();
-    // The threads of the runtime start the servers, which end with the thread that started them.
-    tokio::runtime::Builder::new_multi_thread().worker_threads(4).enable_all().build()?.block_on(async {
-        // The first task would run on the main thread, which waits at the end.
-        tokio::spawn(run(args)).await?
-    })
+    // A server ends with the thread that has started it, so the threads of the runtime start them.
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(4)
+        .enable_all()
+        .build()?
+        .block_on(async { tokio::spawn(run(args)).await? })
 }
 
 async fn run(args: Args) -> Result<()> {
@@ -79,7 +80,7 @@ async fn run(args: Args) -> Result<()> {
         None => std::env::current_exe()?.with_file_name("matricula"),
     })?;
     let seed = args.seed.unwrap_or_else(|| fastrand::u64(1..1 << 32));
-    // The engines take turns on nothing: each has its own databases.
+    // Each engine has its own databases, so both are tortured at the same time.
     let engines = [Engine::Sqlite, Engine::Postgresql];
     let wanted = engines.into_iter().filter(|engine| args.engine.is_none_or(|only| only == *engine));
     let mut lanes = tokio::task::JoinSet::new();

@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
-/// The program, and the folder for its log output.
+/// The program.
 #[derive(Debug, Clone)]
 pub(crate) struct Program {
     pub(crate) binary: PathBuf,
@@ -35,6 +35,8 @@ impl Program {
         // The server must not outlive this program, however that ends.
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig=KILL", "--"]).arg(&self.binary).stdin(Stdio::null());
+        // No setting of the caller changes what is under test.
+        command.env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin");
         // What a build for coverage writes at its end.
         command.env("LLVM_PROFILE_FILE", "/dev/null");
         command.envs(self.variables.iter().map(|(name, value)| (name, value)));

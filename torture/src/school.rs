@@ -12,7 +12,7 @@ use crate::request::{Request, Shape};
 use crate::verify::{Breach, Event, Verifier};
 use crate::wire;
 
-/// How many requests a record announces at once.
+/// How many requests a record announces at once: a run that is resumed begins after them.
 const ANNOUNCED: u64 = 100_000;
 /// Entries of the log per request.
 const PAGE: usize = 10_000;

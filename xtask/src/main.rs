@@ -8,6 +8,7 @@ mod parts;
 mod release;
 mod setup;
 mod shell;
+mod torture;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -29,6 +30,7 @@ cargo xtask package --static  build the program for any Linux: it needs no libra
 cargo xtask bench           measure the service and what people would use instead: bench/RESULTS.md
 cargo xtask fuzz [seconds]  read damaged files, for each reader as long as this (600)
 cargo xtask bench --quick   the same in five minutes; --help lists the other flags
+cargo xtask torture         kills, power cuts, full disks and lost connections: nothing is lost; --help lists the flags
 ";
 
 #[derive(Debug)]
@@ -38,6 +40,7 @@ enum Task<'a> {
     Setup,
     Bench(&'a [&'a str]),
     Fuzz(u32),
+    Torture(&'a [&'a str]),
     Package(Kind),
     Help,
 }
@@ -66,6 +69,7 @@ fn parse<'a>(words: &'a [&'a str]) -> Result<Task<'a>> {
         ["fuzz"] => Ok(Task::Fuzz(600)),
         ["fuzz", seconds] => Ok(Task::Fuzz(seconds.parse().context("the seconds are a number")?)),
         ["bench", flags @ ..] => Ok(Task::Bench(flags)),
+        ["torture", flags @ ..] => Ok(Task::Torture(flags)),
         [] | ["help" | "-h" | "--help"] => Ok(Task::Help),
         other => bail!("unknown task `{}`:\n{USAGE}", other.join(" ")),
     }
@@ -78,6 +82,7 @@ fn run(task: &Task<'_>) -> Result<()> {
         Task::Package(kind) => release::run(*kind, &Shell::open()?, &mut io::stdout()),
         Task::Fuzz(seconds) => fuzz::run(*seconds, &Shell::open()?),
         Task::Bench(flags) => bench::run(flags, &Shell::open()?),
+        Task::Torture(flags) => torture::run(flags, &Shell::open()?),
         Task::List => {
             for part in PARTS {
                 writeln!(io::stdout(), "{:8}{}", part.name, part.about)?;
@@ -111,6 +116,7 @@ mod tests {
             run(&parse(words).unwrap()).unwrap();
         }
         assert!(matches!(parse(&["setup"]).unwrap(), Task::Setup));
+        assert!(matches!(parse(&["torture", "kills"]).unwrap(), Task::Torture(["kills"])));
         assert!(matches!(parse(&["package"]).unwrap(), Task::Package(Kind::Release)));
         assert!(matches!(parse(&["package", "--static"]).unwrap(), Task::Package(Kind::Static)));
     }

@@ -13,6 +13,7 @@ use xtask::postgres::Server;
 use crate::book;
 use crate::setup::{self, Scope};
 use crate::shell::Shell;
+use crate::torture;
 
 /// A remark of a part that passed, such as what it had to skip.
 type Note = Option<&'static str>;
@@ -33,6 +34,8 @@ pub(crate) const PARTS: &[Part] = &[
     part("typos", "the spelling", typos).with_tools(),
     part("book", "the documentation builds, and no link in it is broken", book).with_tools(),
     part("tests", "all tests, on both engines, and that they reach 90 % of the lines", tests).with_tools(),
+    part("torture", "kills, power cuts, full disks, cut connections: nothing is lost", torture_it)
+        .with_tools(),
     part("clean", "no file of the repository has changed (only with CI=true)", clean),
 ];
 
@@ -136,6 +139,11 @@ fn tests(shell: &Shell) -> Result<Note> {
     Ok(None)
 }
 
+fn torture_it(shell: &Shell) -> Result<Note> {
+    torture::test(shell)?;
+    Ok(None)
+}
+
 fn clean(shell: &Shell) -> Result<Note> {
     if !shell.ci {
         return Ok(Some("SKIPPED: runs only with CI=true"));
@@ -181,7 +189,7 @@ mod tests {
     #[test]
     fn the_quick_parts_come_first_and_clean_comes_last() {
         let names: Vec<&str> = select(&[]).unwrap().iter().map(|part| part.name).collect();
-        assert_eq!(names, ["fmt", "clippy", "deny", "typos", "book", "tests", "clean"]);
+        assert_eq!(names, ["fmt", "clippy", "deny", "typos", "book", "tests", "torture", "clean"]);
     }
 
     #[test]
@@ -189,7 +197,7 @@ mod tests {
         let message = select(&["fmt", "lint"]).unwrap_err().to_string();
         assert_eq!(
             message,
-            "there is no part `lint`; the parts are: fmt, clippy, deny, typos, book, tests, clean"
+            "there is no part `lint`; the parts are: fmt, clippy, deny, typos, book, tests, torture, clean"
         );
     }
 
@@ -259,6 +267,7 @@ mod tests {
             "cargo llvm-cov",
             "cargo llvm-cov report",
             "cargo test",
+            "cargo llvm-cov",
             "git -c safe.directory=* status",
         ];
         assert!(firsts.eq(expected), "{log}");

@@ -39,9 +39,9 @@ static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| Patterns {
 /// Everything that a document may name.
 struct Known {
     tables: BTreeMap<String, BTreeSet<String>>,
-    /// The flags of each command; those of `bench` under its name.
+    /// The flags of each command; those of `bench` and `torture` under their names.
     flags: BTreeMap<String, BTreeSet<String>>,
-    /// The sources of the program, of the tests, of `xtask` and of the benchmark.
+    /// The sources of the program, of the tests, of `xtask`, of the benchmark and of `torture`.
     sources: String,
     metrics: String,
     addresses: Vec<Regex>,
@@ -57,7 +57,7 @@ impl Known {
         addresses.extend(OUTSIDE_THE_API.map(str::to_owned));
         addresses.push("/api/v1/openapi.json".to_owned());
         let mut sources = String::new();
-        for folder in ["src", "tests", "xtask/src", "bench/src"] {
+        for folder in ["src", "tests", "xtask/src", "bench/src", "torture/src"] {
             append_sources(&root().join(folder), &mut sources);
         }
         Self {
@@ -175,7 +175,7 @@ pub(super) fn append_sources(folder: &Path, text: &mut String) {
     }
 }
 
-/// The flags of each command, and those of the benchmark, which has a program of its own.
+/// The flags of each command, and those of the benchmark and of `torture`, which are programs of their own.
 fn flags() -> BTreeMap<String, BTreeSet<String>> {
     let program = matricula::cli::Cli::command();
     let mut flags: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -186,12 +186,14 @@ fn flags() -> BTreeMap<String, BTreeSet<String>> {
         let own = own.chain(["help"]).map(|name| format!("--{name}"));
         flags.insert(command.get_name().to_owned(), own.collect());
     }
-    let bench = fs::read_to_string(root().join("bench/src/main.rs")).unwrap();
-    let fields = Regex::new(r"#\[arg\(long[^\n]*\]\s+(?:pub )?(\w+):").unwrap();
-    let fields: BTreeSet<_> =
-        fields.captures_iter(&bench).map(|found| format!("--{}", found[1].replace('_', "-"))).collect();
-    assert!(fields.contains("--quick"), "the flags of the benchmark were not found: {fields:?}");
-    flags.insert("bench".to_owned(), fields);
+    let pattern = Regex::new(r"#\[arg\(long[^\n]*\]\s+(?:pub )?(\w+):").unwrap();
+    for (name, known) in [("bench", "--quick"), ("torture", "--rounds")] {
+        let source = fs::read_to_string(root().join(name).join("src/main.rs")).unwrap();
+        let fields: BTreeSet<_> =
+            pattern.captures_iter(&source).map(|found| format!("--{}", found[1].replace('_', "-"))).collect();
+        assert!(fields.contains(known), "the flags of {name} were not found: {fields:?}");
+        flags.insert(name.to_owned(), fields);
+    }
     flags
 }
 

@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, Method};
 use ipnet::IpNet;
 use opentelemetry::trace::{
     Span as _, SpanBuilder, SpanContext, SpanId, SpanKind, Status, TraceContextExt as _, TraceFlags, TraceId,
@@ -165,10 +165,10 @@ impl RequestSpan {
         Trace(self.0.span_context().clone())
     }
 
-    /// Ends it, with the status of the answer.
-    pub fn end(mut self, status: StatusCode) {
-        self.0.set_attribute(KeyValue::new("http.response.status_code", i64::from(status.as_u16())));
-        if status.is_server_error() {
+    /// Ends it, with the HTTP status of the answer.
+    pub fn end(mut self, status: u16) {
+        self.0.set_attribute(KeyValue::new("http.response.status_code", i64::from(status)));
+        if status >= 500 {
             self.0.set_status(Status::error(""));
         }
         self.0.end();

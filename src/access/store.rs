@@ -181,6 +181,13 @@ pub(super) async fn students_with(db: &Db, address: &str) -> Result<Vec<(Student
     db.query(sql, [address.into()], |row| Ok((StudentId(row.int(0)?), row.text(1)?))).await
 }
 
+/// The students with this number: several only in a school's own table.
+pub(super) async fn students_with_number(db: &Db, number: &str) -> Result<Vec<StudentId>, DbError> {
+    let sql = "select cast(s.id as bigint) from matricula_student_numbers n join students s on s.id = n.student_id \
+               where n.number = cast($1 as text) limit 2";
+    db.query(sql, [number.into()], |row| Ok(StudentId(row.int(0)?))).await
+}
+
 /// Whoever has an account at a provider: the account and the provider, for accounts from one id to another; none for a
 /// caller who does not administer.
 ///

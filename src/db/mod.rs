@@ -114,7 +114,10 @@ impl Db {
     ) -> Result<Self, DbError> {
         let Location::Server(url) = location else {
             let view = |(name, select): &(&str, String)| format!("create temporary view {name} as {select};");
-            return Self::open_with_views(location, &definitions.iter().map(view).collect::<String>());
+            return Self::open_with_views(
+                location,
+                &definitions.iter().map(view).collect::<Vec<_>>().concat(),
+            );
         };
         let address = url.address()?.with_definitions(definitions);
         let readers = Readers::Postgres(Arc::new(postgres::Readers::start(address)?));

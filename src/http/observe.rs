@@ -136,7 +136,7 @@ impl Drop for Exchange {
         let status = self.status.unwrap_or(closed);
         let route = self.route.as_ref().map_or(UNMATCHED, MatchedPath::as_str);
         if let Some(span) = self.span.take() {
-            span.end(status);
+            span.end(status.as_u16());
         }
         self.metrics.record_request(route, &self.method, status, took);
 

@@ -24,7 +24,8 @@ impl SchoolTables {
     #[must_use]
     pub fn views(&self) -> String {
         let views = self.definitions();
-        views.iter().map(|(name, select)| format!("create temporary view {name} as {select};\n")).collect()
+        let create = |(name, select): &(&str, String)| format!("create temporary view {name} as {select};\n");
+        views.iter().map(create).collect::<Vec<_>>().concat()
     }
 
     /// The names and the statements of these views.

@@ -210,7 +210,9 @@ impl<T: Tallied> Tally<T> {
                 return Ok(());
             }
             if self.0.registrar.is_read_only() {
-                taken.iter().for_each(|(what, counted)| what.log(counted));
+                for (what, counted) in &taken {
+                    what.log(counted);
+                }
                 continue;
             }
             let chores = taken.iter().map(|(what, counted)| what.chore(counted)).collect();

@@ -255,9 +255,10 @@ impl Served {
         let front = Front { public_url: Some(public_url.clone()), tls: self.common.limits.tls };
         check_front(&front)?;
         let (clock, metrics) = (self.common.clock.clone(), self.metrics.clone());
-        let school = match self.common.read_only {
-            true => School::open_read_only(database, clock, front, metrics, ways).await,
-            false => School::open_with(database, clock, front, metrics, &options, ways).await,
+        let school = if self.common.read_only {
+            School::open_read_only(database, clock, front, metrics, ways).await
+        } else {
+            School::open_with(database, clock, front, metrics, &options, ways).await
         }
         .with_context(|| database.to_string())?;
         if self.common.stay_closed || has_ways {

@@ -60,7 +60,7 @@ pub struct Person {
     pub name: Option<String>,
     /// Their e-mail address, if the provider has verified it.
     pub address: Option<String>,
-    /// The value of the claim for the id of a student.
+    /// The value of the claim for the number of a student.
     pub student: Option<String>,
     /// The names of their groups.
     pub groups: Vec<String>,

@@ -42,7 +42,7 @@ impl SignIn {
             address,
             role,
             may_be_student: settings.may_be_student(&person.groups),
-            student: person.student.as_deref().and_then(student_id),
+            student: self.student_with_number(person.student.as_deref()).await?,
         };
         let account = self.submit_sign_on(command, caller).await?;
         let secret = Secret::generate("");
@@ -106,6 +106,15 @@ impl SignIn {
         }
     }
 
+    /// The student with this number, as the school writes it. The id here would be that of somebody else.
+    async fn student_with_number(&self, number: Option<&str>) -> Result<Option<StudentId>, Refusal> {
+        let Some(number) = number else { return Ok(None) };
+        match store::students_with_number(&self.db, number).await?.as_slice() {
+            [student] => Ok(Some(*student)),
+            _ => Ok(None),
+        }
+    }
+
     async fn submit_sign_on(&self, command: SignOn, caller: &Caller) -> Result<Account, Refusal> {
         let caller =
             Caller { actor: Actor::SignOn, grants: Grants::NONE, proof: Proof::default(), ..caller.clone() };
@@ -128,11 +137,6 @@ impl SignIn {
 /// letter (the Kelvin sign becomes a k).
 fn usable_address(text: &str) -> Option<String> {
     email_address(text).ok().map(|address| address.to_ascii_lowercase())
-}
-
-/// The id, written as it is here.
-fn student_id(text: &str) -> Option<StudentId> {
-    text.parse().ok().filter(|id: &StudentId| id.to_string() == text)
 }
 
 fn usable_name(text: &str) -> Option<String> {

@@ -39,7 +39,7 @@ pub struct ProviderSettings {
     pub addresses_are_verified: bool,
     /// The claim with the names of a person’s groups.
     pub groups_claim: String,
-    /// The claim with the id of a student.
+    /// The claim with the number of a student.
     pub student_claim: Option<String>,
     /// Which groups give which role.
     roles: BTreeMap<String, Vec<String>>,

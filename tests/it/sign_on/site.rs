@@ -36,12 +36,12 @@ pub(super) fn people() -> Value {
     json!({
         "ruth": person("Ruth", json!({"groups": ["office", "faculty"]})),
         "ana": person("Ana", json!({"groups": ["everybody"]})),
-        "ben": person("Ben", json!({"email": "b.private@example.com", "student_number": "2"})),
+        "ben": person("Ben", json!({"email": "b.private@example.com", "student_number": "1"})),
         "cara": person("Cara", json!({"email": "shared@example.edu"})),
         "ana2": person("Ana", json!({})),
         "zoe": person("Zoe", json!({})),
         "mallory": person("Mallory", json!({"email": "ana@example.edu", "email_verified": false})),
-        "eve": person("Eve", json!({"email": "ana@example.edu", "student_number": 2})),
+        "eve": person("Eve", json!({"email": "ana@example.edu", "student_number": 1})),
     })
 }
 
@@ -97,13 +97,17 @@ impl Site {
         let process = Process::start(command).await;
         let admin = admin_token(&database);
         let site = Self { process, database, provider, admin };
-        for (name, email) in [
-            ("Ana", "Ana@example.edu"),
-            ("Ben", "ben@example.edu"),
-            ("Cara", "shared@example.edu"),
-            ("Dan", "shared@example.edu"),
+        // The numbers are the ids of others.
+        for (name, email, number) in [
+            ("Ana", "Ana@example.edu", Some("2")),
+            ("Ben", "ben@example.edu", Some("1")),
+            ("Cara", "shared@example.edu", None),
+            ("Dan", "shared@example.edu", None),
         ] {
-            let body = json!({"name": name, "email": email});
+            let mut body = json!({"name": name, "email": email});
+            if let Some(number) = number {
+                body["number"] = json!(number);
+            }
             site.ask("POST", "/api/v1/students").json(&body).await.is_created();
         }
         site

@@ -8,10 +8,13 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::kit::form::EmptyForm;
 use super::kit::{Form, FormDraft, FormValues, Frame, RefusedPage, Rendered, filters};
+use super::pasted::{optional_student, student_meant};
 use crate::access;
-use crate::access::accounts::api::{AccountChange, NewAccount};
+use crate::access::accounts::api::{AccountChange, STUDENT_MISSING};
+use crate::access::api::{ONLY_STUDENTS, name, role};
 use crate::access::secret::Secret;
 use crate::http::extract::{NoQuery, PathParams};
+use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::RequestUrl;
 use crate::http::problem::Problem;
 use crate::http::routes::{Routes, only};
@@ -21,6 +24,7 @@ use crate::registrar::{
     UnlinkAccount,
 };
 use crate::state::{App, AppState};
+use crate::text::email_address;
 
 /// The routes of these pages.
 pub(super) fn routes() -> Routes<AppState> {
@@ -76,10 +80,18 @@ async fn show(app: App, _: NoQuery) -> Result<Response, Problem> {
     Ok(RefusedPage(StatusCode::OK, AccountsPage::load(&app).await?).into_response())
 }
 
-async fn create(app: App, _: NoQuery, url: RequestUrl, form: Form<NewAccount>) -> Result<Response, Problem> {
-    let Some(NewAccount { name, address, role, student_id }) = form.draft else {
+async fn create(app: App, _: NoQuery, url: RequestUrl, form: Form<AccountForm>) -> Result<Response, Problem> {
+    let Some(AccountForm { name, address, role, student }) = form.draft else {
         let page = AccountsPage { values: form.values, ..AccountsPage::load(&app).await? };
         return Ok(RefusedPage(StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
+    };
+    let student_id = match student_meant(&app, student.as_deref()).await? {
+        Ok(student_id) => student_id,
+        Err(why) => {
+            let values = form.values.with_error("student", &why);
+            let page = AccountsPage { values, ..AccountsPage::load(&app).await? };
+            return Ok(RefusedPage(StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
+        }
     };
     let secret = Secret::generate("");
     let link = Some((secret.hash().to_hex(), app.sign_in.link_expires_at()));
@@ -229,6 +241,31 @@ impl EditAccountPage {
 
 impl FormDraft for AccountChange {}
 
-impl FormDraft for NewAccount {
-    const NUMBERS: &[&str] = &["student_id"];
+/// The form to create an account.
+#[derive(Debug)]
+struct AccountForm {
+    name: String,
+    address: String,
+    role: Role,
+    /// The student as people name them: ids are not shown to them.
+    student: Option<String>,
+}
+
+impl Draft for AccountForm {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let name = fields.required("name", name);
+        let address = fields.required("address", |value| fields::text(value, email_address));
+        let role = fields.required("role", role);
+        let student = optional_student(fields);
+        match (role, student.as_ref().map(Option::is_some)) {
+            (Some(Role::Student), Some(false)) => fields.add_error("student", STUDENT_MISSING),
+            (Some(role), Some(true)) if role != Role::Student => fields.add_error("student", ONLY_STUDENTS),
+            _ => {}
+        }
+        Some(Self { name: name?, address: address?, role: role?, student: student? })
+    }
+}
+
+impl FormDraft for AccountForm {
+    const NULLABLE: &[&str] = &["student"];
 }

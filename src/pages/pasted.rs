@@ -8,6 +8,7 @@ use super::enrollments::refusal_with_names;
 use super::kit::filters::{display_name, isolate_name};
 use super::kit::submit;
 use crate::db::{DbError, casefold};
+use crate::http::fields::{self, Fields};
 use crate::http::problem::Problem;
 use crate::lists::{Limit, Page, Wanted};
 use crate::registrar::{
@@ -115,6 +116,26 @@ async fn meant(app: &App, text: &str) -> Result<Vec<(String, Result<Student, Str
     }
     app.discloses_students().sent(meant.iter().filter(|(_, found)| found.is_ok()).count());
     Ok(meant)
+}
+
+/// The field `student` of a form, in which people name a student.
+pub(super) fn optional_student(fields: &mut Fields) -> Option<Option<String>> {
+    let typed = |value: &_| fields::nullable(value, |value| fields::text(value, |text| Ok(text.to_owned())));
+    fields.optional("student", typed).map(Option::flatten)
+}
+
+/// The one student whom a text means, as a line of a list does; `None` for an empty text.
+///
+/// # Errors
+/// When the database cannot be read. Why there is not one student is in the result.
+pub(super) async fn student_meant(
+    app: &App,
+    text: Option<&str>,
+) -> Result<Result<Option<StudentId>, String>, DbError> {
+    let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(Ok(None)) };
+    let found = find(app, text).await?;
+    app.discloses_students().sent(usize::from(found.is_ok()));
+    Ok(found.map(|student| Some(student.id)))
 }
 
 /// What is wrong with a pasted list: it is empty, or has more than [`MAX_LINES`] lines.

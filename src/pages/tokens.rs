@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 
 use super::kit::form::{EmptyForm, new_key, retry_key, submit_once};
 use super::kit::{Form, FormDraft, FormValues, Frame, RefusedPage, Rendered, filters, submit};
+use super::pasted::{optional_student, student_meant};
 use crate::access::api::{ONLY_STUDENTS, TokenId, name, role};
 use crate::access::secret::Secret;
 use crate::access::{self, TOKEN_PREFIX};
@@ -15,7 +16,7 @@ use crate::http::fields::{self, Draft, Fields};
 use crate::http::problem::Problem;
 use crate::http::routes::{Routes, only};
 use crate::lists::{Limit, Page};
-use crate::registrar::{CreateToken, Refusal, RevokeToken, Right, Rights, Role, StudentId, Token};
+use crate::registrar::{CreateToken, Refusal, RevokeToken, Right, Rights, Role, Token};
 use crate::state::{App, AppState};
 
 /// The page.
@@ -82,9 +83,17 @@ async fn show(app: App, _: NoQuery) -> Result<Response, Problem> {
 }
 
 async fn create(app: App, _: NoQuery, form: Form<TokenForm>) -> Result<Response, Problem> {
-    let Some(TokenForm { name, role, scopes, student_id, days }) = form.draft else {
+    let Some(TokenForm { name, role, scopes, student, days }) = form.draft else {
         let page = TokensPage { values: form.values, ..TokensPage::load(&app).await? };
         return Ok(RefusedPage(StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
+    };
+    let student_id = match student_meant(&app, student.as_deref()).await? {
+        Ok(student_id) => student_id,
+        Err(why) => {
+            let values = form.values.with_error("student", &why);
+            let page = TokensPage { values, ..TokensPage::load(&app).await? };
+            return Ok(RefusedPage(StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
+        }
     };
     let secret = Secret::generate(TOKEN_PREFIX);
     let hash = secret.hash().to_hex();
@@ -150,7 +159,8 @@ struct TokenForm {
     name: String,
     role: Role,
     scopes: Option<Rights>,
-    student_id: Option<StudentId>,
+    /// The student as people name them: ids are not shown to them.
+    student: Option<String>,
     days: Option<i64>,
 }
 
@@ -164,22 +174,22 @@ impl Draft for TokenForm {
                 checked.push(right);
             }
         }
-        let student_id = fields.optional("student_id", |value| fields::nullable(value, fields::id));
-        let student_id = student_id.map(|id| id.flatten().map(StudentId));
+        let student = optional_student(fields);
         let days = |value: &_| fields::nullable(value, |value| fields::number(value, 1, MAX_DAYS));
         let days = fields.optional("days", days).map(Option::flatten);
-        let (role, student_id) = (role?, student_id?);
+        let (role, student) = (role?, student?);
         let scopes = (!checked.is_empty()).then(|| Rights::of(&checked));
         if scopes.is_some_and(|scopes| scopes.and(role.rights()) != scopes) {
             fields.add_error("scopes", &format!("must be among those of the role {role}"));
         }
-        if role != Role::Student && student_id.is_some() {
-            fields.add_error("student_id", ONLY_STUDENTS);
+        if role != Role::Student && student.is_some() {
+            fields.add_error("student", ONLY_STUDENTS);
         }
-        Some(Self { name: name?, role, scopes, student_id, days: days? })
+        Some(Self { name: name?, role, scopes, student, days: days? })
     }
 }
 
 impl FormDraft for TokenForm {
-    const NUMBERS: &[&str] = &["student_id", "days"];
+    const NUMBERS: &[&str] = &["days"];
+    const NULLABLE: &[&str] = &["student"];
 }

@@ -70,7 +70,7 @@ async fn people_see_their_sessions_and_end_each_of_them() {
 async fn nobody_ends_the_session_of_somebody_else() {
     let (school, ruth) = school().await;
     let ben =
-        [("name", "Ben Office"), ("address", "ben@example.edu"), ("role", "registrar"), ("student_id", "")];
+        [("name", "Ben Office"), ("address", "ben@example.edu"), ("role", "registrar"), ("student", "")];
     let link = account(&school, Some(&ruth), &ben).await;
     let ben = cookie(&set_password(&school, &link, PASSWORD).await.is(303));
     let of_ben = sessions(&page(&school, &ben).await);

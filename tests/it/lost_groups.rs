@@ -107,7 +107,7 @@ async fn the_groups_do_not_take_the_role_of_the_last_admin() {
     assert!(page.text().contains("This is the only admin who can sign in."), "{}", page.text());
 
     // With another admin, the groups decide.
-    let fields = [("name", "Ruth"), ("address", "ruth@example.com"), ("role", "admin"), ("student_id", "")];
+    let fields = [("name", "Ruth"), ("address", "ruth@example.com"), ("role", "admin"), ("student", "")];
     browser.post("/accounts", &fields).await.1.is_ok();
     let (mut again, _) = site.signs_in(kim(&["office"])).await;
     assert_eq!(again.me().await["role"], "registrar");

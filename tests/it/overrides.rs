@@ -285,7 +285,7 @@ async fn the_page_offers_no_override_to_a_student_and_shows_the_reason_to_those_
     let full = json!({"capacity": 0});
     let put = |path: &str| school.put(path).with_cookie(&admin).header("sec-fetch-site", "same-origin");
     put("/api/v1/courses/1/seats").json(&full).await.is_ok();
-    let ana = [("name", "Ana"), ("address", "ana@example.edu"), ("role", "student"), ("student_id", "1")];
+    let ana = [("name", "Ana"), ("address", "ana@example.edu"), ("role", "student"), ("student", "1")];
     let link = sign_in::account(&school, Some(&admin), &ana).await;
     let ana = cookie(&set_password(&school, &link, PASSWORD).await.is(303));
     let enroll = |path: &str, by: &str| form(school.ask("POST", path), &[("course_id", "1")]).with_cookie(by);
@@ -303,8 +303,7 @@ async fn the_page_offers_no_override_to_a_student_and_shows_the_reason_to_those_
     let again = by_override(&admin).await.is(409);
     assert!(!again.text().contains("Enroll anyway"), "{}", again.text());
 
-    let nina =
-        [("name", "Nina"), ("address", "nina@example.edu"), ("role", "instructor"), ("student_id", "")];
+    let nina = [("name", "Nina"), ("address", "nina@example.edu"), ("role", "instructor"), ("student", "")];
     let link = sign_in::account(&school, Some(&admin), &nina).await;
     let nina = cookie(&set_password(&school, &link, PASSWORD).await.is(303));
     let accounts = school.get("/api/v1/accounts").with_cookie(&admin).await.is_ok().ids();

@@ -24,7 +24,7 @@ async fn open_school() -> (School, String, String) {
         by_office("PUT", &format!("/api/v1/courses/{course}/seats")).json(&limits).await.is_ok();
     }
     by_office("PUT", "/api/v1/students/2/courses/1").await.is_created();
-    let ana = [("name", "Ana"), ("address", "ana@example.edu"), ("role", "student"), ("student_id", "1")];
+    let ana = [("name", "Ana"), ("address", "ana@example.edu"), ("role", "student"), ("student", "1")];
     let link = account(&school, Some(&admin), &ana).await;
     (school, admin, link)
 }

@@ -118,7 +118,7 @@ async fn a_wrong_password_and_an_unknown_account_get_the_same_answer() {
 async fn a_link_works_once_and_for_a_day_and_wants_a_good_password() {
     let (school, admin) = school().await;
     let ben =
-        [("name", "Ben Office"), ("address", "ben@example.edu"), ("role", "registrar"), ("student_id", "")];
+        [("name", "Ben Office"), ("address", "ben@example.edu"), ("role", "registrar"), ("student", "")];
     let link = account(&school, Some(&admin), &ben).await;
     let page = school.get(&link).await.is_ok();
     assert!(page.text().contains("Ben Office"));
@@ -152,7 +152,7 @@ async fn account_link(school: &School, admin: &str, name: &str) -> String {
 async fn a_new_password_or_a_disabled_account_ends_every_session() {
     let (school, admin) = school().await;
     let ben =
-        [("name", "Ben Office"), ("address", "ben@example.edu"), ("role", "registrar"), ("student_id", "")];
+        [("name", "Ben Office"), ("address", "ben@example.edu"), ("role", "registrar"), ("student", "")];
     let link = account(&school, Some(&admin), &ben).await;
     let first = cookie(&set_password(&school, &link, PASSWORD).await.is(303));
     let second = cookie(&sign_in(&school, "ben@example.edu", PASSWORD).await.is(303));
@@ -212,7 +212,7 @@ async fn a_write_with_a_session_needs_a_page_of_this_site() {
 #[tokio::test]
 async fn a_student_lands_on_their_own_page_and_enrolls_there() {
     let (school, admin) = school().await;
-    let ana = [("name", "Ana"), ("address", "ana@example.edu"), ("role", "student"), ("student_id", "1")];
+    let ana = [("name", "Ana"), ("address", "ana@example.edu"), ("role", "student"), ("student", "1")];
     let link = account(&school, Some(&admin), &ana).await;
     let cookie = cookie(&set_password(&school, &link, PASSWORD).await.is(303));
     let visit = |path: &str| school.get(path).with_cookie(&cookie).header("accept", "text/html");
@@ -312,7 +312,7 @@ async fn a_write_that_arrived_before_the_session_ended_is_judged_after_it() {
 async fn a_session_that_is_opened_while_the_password_changes_has_the_new_one() {
     let (school, admin) = school().await;
     let ben =
-        [("name", "Ben Office"), ("address", "ben@example.edu"), ("role", "registrar"), ("student_id", "")];
+        [("name", "Ben Office"), ("address", "ben@example.edu"), ("role", "registrar"), ("student", "")];
     let link = account(&school, Some(&admin), &ben).await;
     set_password(&school, &link, PASSWORD).await.is(303);
     let link = account_link(&school, &admin, "Ben Office").await;
@@ -354,7 +354,7 @@ async fn a_site_of_cors_origin_writes_with_tokens_only() {
 #[tokio::test]
 async fn an_admin_who_never_set_a_password_does_not_count_as_the_other_one() {
     let (school, admin) = school().await;
-    let sam = [("name", "Sam Admin"), ("address", "sam@example.edu"), ("role", "admin"), ("student_id", "")];
+    let sam = [("name", "Sam Admin"), ("address", "sam@example.edu"), ("role", "admin"), ("student", "")];
     account(&school, Some(&admin), &sam).await;
     let accounts = school.get("/api/v1/accounts").with_cookie(&admin).await.is_ok().json();
     let disable = format!("/accounts/{}/disable", accounts[0]["id"]);
@@ -366,4 +366,23 @@ async fn an_admin_who_never_set_a_password_does_not_count_as_the_other_one() {
     school.let_pass(Duration::from_hours(11));
     let page = form(school.ask("POST", &disable), &[]).with_cookie(&admin).await.is(409);
     assert!(page.text().contains("only admin"), "{}", page.text());
+}
+
+#[tokio::test]
+async fn an_account_belongs_to_the_student_with_the_typed_number_not_to_one_with_that_id() {
+    let school = School::open().await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    for (student, number) in [(&ana, &ben), (&ben, &ana)] {
+        school.patch(&student.url(), json!({"number": number.id.to_string()})).await.is_ok();
+    }
+    let admin = [("name", "Ada"), ("address", "ada@example.edu"), ("role", "admin"), ("student", "")];
+    let link = account(&school, None, &admin).await;
+    let session = cookie(&set_password(&school, &link, PASSWORD).await.is(303));
+    let number = ben.id.to_string();
+    let fields =
+        [("name", "Ana"), ("address", "ana@example.edu"), ("role", "student"), ("student", &*number)];
+    let link = account(&school, Some(&session), &fields).await;
+    let of_ana = cookie(&set_password(&school, &link, PASSWORD).await.is(303));
+    let me = school.get("/api/v1/me").with_cookie(&of_ana).await.is_ok().json();
+    assert_eq!(me["student_id"], json!(ana.id));
 }

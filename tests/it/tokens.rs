@@ -30,7 +30,7 @@ async fn an_admin_creates_a_token_that_is_shown_once_and_revokes_it() {
         ("role", "registrar"),
         ("rosters:read", "on"),
         ("catalogue:read", "on"),
-        ("student_id", ""),
+        ("student", ""),
         ("days", "90"),
     ];
     let page = creates(&school, &session, &fields).await.is_ok().text().to_owned();
@@ -67,16 +67,16 @@ async fn a_form_for_a_token_that_is_wrong_comes_back_with_the_reason() {
     let wrong = [
         (&[("name", ""), ("role", "registrar")][..], "Name"),
         (&[("name", "x"), ("role", "registrar"), ("admin", "on")], "among those of the role registrar"),
-        (&[("name", "x"), ("role", "registrar"), ("student_id", "1")], "only for the role student"),
+        (&[("name", "x"), ("role", "registrar"), ("student", "1")], "only for the role student"),
         (&[("name", "x"), ("role", "registrar"), ("days", "0")], "Expires in days"),
     ];
     for (fields, reason) in wrong {
         let page = creates(&school, &session, fields).await.is(422);
         assert!(page.text().contains(reason), "{reason}: {}", page.text());
     }
-    let absent = [("name", "x"), ("role", "student"), ("student_id", "77")];
-    let page = creates(&school, &session, &absent).await.is(404);
-    assert!(page.text().contains("There is no student 77."), "{}", page.text());
+    let absent = [("name", "x"), ("role", "student"), ("student", "77")];
+    let page = creates(&school, &session, &absent).await.is(422);
+    assert!(page.text().contains("Nobody has this number, address or name."), "{}", page.text());
     assert!(tokens(&school, &session).await.is_empty());
 }
 
@@ -156,11 +156,11 @@ async fn only_students_accounts_and_tokens_belong_to_a_student() {
         assert_eq!(problem["errors"][0]["pointer"], "/student_id", "{path} {role}: {problem}");
     }
     // On the page.
-    let zoe = [("name", "Zoe"), ("address", "zoe@example.edu"), ("role", "registrar"), ("student_id", "1")];
+    let zoe = [("name", "Zoe"), ("address", "zoe@example.edu"), ("role", "registrar"), ("student", "1")];
     let page = form(school.ask("POST", "/accounts"), &zoe).with_cookie(&session).await.is(422);
     assert!(page.text().contains("only for the role student"), "{}", page.text());
     // A change of the role.
-    let ana = [("name", "Ana"), ("address", "ana@example.edu"), ("role", "student"), ("student_id", "1")];
+    let ana = [("name", "Ana"), ("address", "ana@example.edu"), ("role", "student"), ("student", "1")];
     let link = account(&school, Some(&session), &ana).await;
     let of_ana = cookie(&set_password(&school, &link, PASSWORD).await.is(303));
     let accounts = ask(school.get("/api/v1/accounts")).await.is_ok().json();

@@ -160,7 +160,7 @@ impl Draft for NewAccount {
     }
 }
 
-const STUDENT_MISSING: &str = "is needed for the role student";
+pub(crate) const STUDENT_MISSING: &str = "is needed for the role student";
 
 /// What to change about an account.
 #[derive(Debug, ToSchema)]

@@ -42,7 +42,7 @@ impl As for RequestBuilder {
 /// Creates an account on the page, sets its password, and returns the cookie of its session.
 async fn account(school: &School, admin: Option<&str>, name: &str, role: &str, student: &str) -> String {
     let address = format!("{}@example.edu", name.to_lowercase());
-    let fields = [("name", name), ("address", &address), ("role", role), ("student_id", student)];
+    let fields = [("name", name), ("address", &address), ("role", role), ("student", student)];
     let request = form(school.ask("POST", "/accounts"), &fields);
     let page = match admin {
         Some(admin) => request.by(admin).await,

@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::kit::form::EmptyForm;
 use super::kit::{Form, FormDraft, FormValues, Frame, RefusedPage, Rendered, filters};
-use super::pasted::{optional_student, student_meant};
+use super::pasted::{student_meant, typed_student};
 use crate::access;
 use crate::access::accounts::api::{AccountChange, STUDENT_MISSING};
 use crate::access::api::{ONLY_STUDENTS, name, role};
@@ -256,7 +256,7 @@ impl Draft for AccountForm {
         let name = fields.required("name", name);
         let address = fields.required("address", |value| fields::text(value, email_address));
         let role = fields.required("role", role);
-        let student = optional_student(fields);
+        let student = fields.optional("student", typed_student).map(Option::flatten);
         match (role, student.as_ref().map(Option::is_some)) {
             (Some(Role::Student), Some(false)) => fields.add_error("student", STUDENT_MISSING),
             (Some(role), Some(true)) if role != Role::Student => fields.add_error("student", ONLY_STUDENTS),

@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 
 use futures_util::stream::{self, StreamExt as _};
+use serde_json::Value;
 
 use super::enrollments::refusal_with_names;
 use super::kit::filters::{display_name, isolate_name};
 use super::kit::submit;
 use crate::db::{DbError, casefold};
-use crate::http::fields::{self, Fields};
+use crate::http::fields;
 use crate::http::problem::Problem;
 use crate::lists::{Limit, Page, Wanted};
 use crate::registrar::{
@@ -118,10 +119,9 @@ async fn meant(app: &App, text: &str) -> Result<Vec<(String, Result<Student, Str
     Ok(meant)
 }
 
-/// The field `student` of a form, in which people name a student.
-pub(super) fn optional_student(fields: &mut Fields) -> Option<Option<String>> {
-    let typed = |value: &_| fields::nullable(value, |value| fields::text(value, |text| Ok(text.to_owned())));
-    fields.optional("student", typed).map(Option::flatten)
+/// A field of a form in which people name a student, if there is one.
+pub(super) fn typed_student(value: &Value) -> Result<Option<String>, String> {
+    fields::nullable(value, |value| fields::text(value, |text| Ok(text.to_owned())))
 }
 
 /// The one student whom a text means, as a line of a list does; `None` for an empty text.

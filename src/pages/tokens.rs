@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use super::kit::form::{EmptyForm, new_key, retry_key, submit_once};
 use super::kit::{Form, FormDraft, FormValues, Frame, RefusedPage, Rendered, filters, submit};
-use super::pasted::{optional_student, student_meant};
+use super::pasted::{student_meant, typed_student};
 use crate::access::api::{ONLY_STUDENTS, TokenId, name, role};
 use crate::access::secret::Secret;
 use crate::access::{self, TOKEN_PREFIX};
@@ -174,7 +174,7 @@ impl Draft for TokenForm {
                 checked.push(right);
             }
         }
-        let student = optional_student(fields);
+        let student = fields.optional("student", typed_student).map(Option::flatten);
         let days = |value: &_| fields::nullable(value, |value| fields::number(value, 1, MAX_DAYS));
         let days = fields.optional("days", days).map(Option::flatten);
         let (role, student) = (role?, student?);

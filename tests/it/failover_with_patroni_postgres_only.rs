@@ -151,7 +151,9 @@ impl Drop for Cluster {
             let _ = process.wait();
         }
         let servers: Vec<_> = (0..NODES).filter_map(|node| self.server_id(&format!("data{node}"))).collect();
-        servers.iter().for_each(|id| _ = signal("QUIT", id));
+        for id in &servers {
+            signal("QUIT", id);
+        }
         let began = Instant::now();
         while servers.iter().any(|id| signal("0", id)) && began.elapsed() < Duration::from_secs(10) {
             std::thread::sleep(Duration::from_millis(10));

@@ -23,7 +23,7 @@ struct Pair {
 }
 
 impl Pair {
-    async fn start() -> Self {
+    fn start() -> Self {
         let servers = || {
             let primary = Server::start()?;
             let standby = primary.start_standby()?;
@@ -73,7 +73,7 @@ impl Pair {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_read_that_would_be_stale_is_right_or_503() {
-    let pair = Pair::start().await;
+    let pair = Pair::start();
     let school = School::open_at(&pair.database()).await;
     let enroll = || school.put("/api/v1/students/1/courses/1");
     school.students(["Ana"]).await;
@@ -115,7 +115,7 @@ async fn a_read_that_would_be_stale_is_right_or_503() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn first_reads_after_a_write_are_never_stale_with_the_header() {
-    let pair = Pair::start().await;
+    let pair = Pair::start();
     let school = School::open_at(&pair.database()).await;
     school.course("Algebra").await;
     pair.is_level().await;
@@ -130,7 +130,7 @@ async fn first_reads_after_a_write_are_never_stale_with_the_header() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_route_that_writes_says_where_to_go_and_every_other_one_answers() {
-    let pair = Pair::start().await;
+    let pair = Pair::start();
     let school = School::open_at(&pair.database()).await;
     school.students(["Ana"]).await;
     school.course("Algebra").await;
@@ -172,7 +172,7 @@ async fn every_route_that_writes_says_where_to_go_and_every_other_one_answers() 
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tokens_and_sessions_of_the_primary_count_and_nobody_signs_in() {
-    let pair = Pair::start().await;
+    let pair = Pair::start();
     let school = School::open_at(&pair.database()).await;
     // Sessions of that time would be over for a server with the clock of the machine.
     school.clock.set(Clock::System.now());
@@ -221,7 +221,7 @@ async fn tokens_and_sessions_of_the_primary_count_and_nobody_signs_in() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_school_with_tables_of_its_own_is_read_too() {
-    let pair = Pair::start().await;
+    let pair = Pair::start();
     let database = pair.database();
     database.other_program().execute_batch(TABLES).unwrap();
     migrate(&database, MAPPING).await.unwrap();
@@ -251,7 +251,7 @@ async fn a_school_with_tables_of_its_own_is_read_too() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_standby_that_is_promoted_goes_on_being_read() {
-    let pair = Pair::start().await;
+    let pair = Pair::start();
     let school = School::open_at(&pair.database()).await;
     school.course("Algebra").await;
     pair.is_level().await;

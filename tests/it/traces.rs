@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::future::ready;
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -26,15 +27,15 @@ impl Collector {
         let collector = Self::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let router = Router::new().fallback(Self::receive).with_state(collector.clone());
+        let received = Arc::clone(&collector.0);
+        let receive = move |uri: Uri, body: Bytes| {
+            assert_eq!(uri.path(), "/v1/traces");
+            received.lock().unwrap().push(ExportTraceServiceRequest::decode(body).unwrap());
+            ready(StatusCode::OK)
+        };
+        let router = Router::new().fallback(receive);
         tokio::spawn(async move { axum::serve(listener, router).await });
         (collector, url)
-    }
-
-    async fn receive(State(collector): State<Self>, uri: Uri, body: Bytes) -> StatusCode {
-        assert_eq!(uri.path(), "/v1/traces");
-        collector.0.lock().unwrap().push(ExportTraceServiceRequest::decode(body).unwrap());
-        StatusCode::OK
     }
 
     fn spans(&self) -> Vec<Span> {

@@ -46,7 +46,7 @@ const tokens = (lie, nonce) => {
     'verified-by-omission': () => signed({ ...honest, sub: 'new', groups: [], email_verified: undefined }),
     'address-elsewhere': () => signed({ ...honest, sub: 'new', groups: [], email: 'ruth@example.edu.evil.example' }),
     'look-alike-address': () => signed({ ...honest, sub: 'new', groups: [], email: 'cara.\u212Aim@example.edu' }),
-    'two-kinds-of-student': () => signed({ ...honest, sub: 'new', groups: [], email: 'ana@example.edu', student_number: '2' }),
+    'two-kinds-of-student': () => signed({ ...honest, sub: 'new', groups: [], email: 'ana@example.edu', student_number: '1' }),
     'no-identifier': () => signed({ ...honest, sub: '' }),
     'long-identifier': () => signed({ ...honest, sub: 'x'.repeat(256) }),
     'no-address': () => signed({ ...honest, sub: 'new', email: undefined }),

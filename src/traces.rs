@@ -214,7 +214,8 @@ impl Sender {
     async fn send(self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
         let sent = self.client.execute(request.try_into()?).await.map_err(reqwest::Error::without_url)?;
         let answer = Response::builder().status(sent.status());
-        Ok(answer.body(sent.bytes().await.map_err(reqwest::Error::without_url)?)?)
+        // Nothing in its body matters, and it may be of any length.
+        Ok(answer.body(Bytes::new())?)
     }
 }
 

@@ -19,7 +19,7 @@ use crate::http::limits::wants_page;
 use crate::http::log_position;
 use crate::http::problem::{MethodNotAllowed, Problem};
 use crate::http::routes::{Allow, Policy, Verdict};
-use crate::registrar::{Caller, Identity, Refusal};
+use crate::registrar::{Caller, Identity, LogPosition, Refusal};
 use crate::state::AppState;
 
 /// What the gate needs.
@@ -43,6 +43,10 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
     if gate.app.registrar.is_read_only() && !request.method().is_safe() {
         return Problem::from(Refusal::ReadOnlyServer).into_response();
     }
+    let position = match gate.reach(allow, &mut request).await {
+        Ok(position) => position,
+        Err(problem) => return problem.into_response(),
+    };
     let caller = caller(request.extensions());
     let peer = request.extensions().get::<ConnectInfo<SocketAddr>>().map(|ConnectInfo(peer)| peer.ip());
     let asked =
@@ -52,15 +56,8 @@ pub async fn gate(State(gate): State<Gate>, mut request: Request, next: Next) ->
             let reader =
                 wants_page(request.uri().path(), request.headers()).then(|| Reader(identity.clone()));
             request.extensions_mut().insert(identity);
-            let position = log_position::prepare(&gate.app.registrar, &mut request).await;
-            let mut response = match position {
-                Ok(position) => {
-                    let mut response = next.run(request).await;
-                    log_position::complete(position.as_ref(), &mut response);
-                    response
-                }
-                Err(problem) => problem.into_response(),
-            };
+            let mut response = next.run(request).await;
+            log_position::complete(position.as_ref(), &mut response);
             if let Some(reader) = reader {
                 response.extensions_mut().insert(reader);
             }
@@ -81,6 +78,20 @@ struct Asked<'a> {
 }
 
 impl Gate {
+    /// Waits for the change that a read has to see, before it is known who asks: a token may be as new as that. Whether the
+    /// server lives depends on no database.
+    async fn reach(&self, allow: Allow, request: &mut Request) -> Result<Option<LogPosition>, Problem> {
+        if allow == Allow::Anyone {
+            return Ok(None);
+        }
+        let position = log_position::prepare(&self.app.registrar, request).await?;
+        if self.app.registrar.is_read_only() && request.headers().contains_key(log_position::X_MATRICULA_SEQ)
+        {
+            self.app.access.refresh().await?;
+        }
+        Ok(position)
+    }
+
     async fn check(&self, allow: Allow, asked: &Asked<'_>) -> Result<Identity, Response> {
         if allow == Allow::Anyone {
             // Health checks have to work when the database does not.

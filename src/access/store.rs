@@ -175,16 +175,27 @@ pub(super) async fn usable_account(db: &Db, id: i64) -> Result<Option<Account>, 
 }
 
 /// Students with this address or one that looks like it, and what is stored for them.
-pub(super) async fn students_with(db: &Db, address: &str) -> Result<Vec<(StudentId, String)>, DbError> {
-    let sql = "select cast(id as bigint), cast(email as text) from students \
-               where casefold(trim(cast(email as text))) = casefold(cast($1 as text)) order by 1";
-    db.query(sql, [address.into()], |row| Ok((StudentId(row.int(0)?), row.text(1)?))).await
+pub(super) async fn students_with(db: &Db, address: &str) -> Result<Vec<StudentAt>, DbError> {
+    let sql = "select cast(s.id as bigint), cast(s.email as text), cast(n.number as text) from students s \
+               left join matricula_student_numbers n on n.student_id = s.id \
+               where casefold(trim(cast(s.email as text))) = casefold(cast($1 as text)) order by 1";
+    let map = |row: &Row<'_>| {
+        Ok(StudentAt { id: StudentId(row.int(0)?), email: row.text(1)?, number: row.opt_text(2)? })
+    };
+    db.query(sql, [address.into()], map).await
+}
+
+/// A student with an address.
+pub(super) struct StudentAt {
+    pub(super) id: StudentId,
+    pub(super) email: String,
+    pub(super) number: Option<String>,
 }
 
 /// The students with this number: several only in a school's own table.
 pub(super) async fn students_with_number(db: &Db, number: &str) -> Result<Vec<StudentId>, DbError> {
     let sql = "select cast(s.id as bigint) from matricula_student_numbers n join students s on s.id = n.student_id \
-               where n.number = cast($1 as text) limit 2";
+               where n.number = cast($1 as text) and cast(n.number as text) collate \"C\" = cast($1 as text)";
     db.query(sql, [number.into()], |row| Ok(StudentId(row.int(0)?))).await
 }
 

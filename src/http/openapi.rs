@@ -70,10 +70,8 @@ fn add_idempotency_key(operation: &mut Operation) {
 
 /// Documents the header with which a read sees what was written before.
 fn add_wanted_position(operation: &mut Operation) {
-    let schema = ObjectBuilder::new()
-        .schema_type(SchemaType::Type(Type::Integer))
-        .minimum(Some(0))
-        .maximum(Some(MAX_ID));
+    // As text: clients send what they have received. Numbers of more digits than these are never reached.
+    let schema = text_schema().pattern(Some("^[0-9]{1,15}$"));
     let meaning = "Wait up to a second until this server has seen this entry of the event log. For servers that read a standby; others have always seen it.";
     let wanted = parameter(SEQ_HEADER, ParameterIn::Header, schema, meaning);
     operation.parameters.get_or_insert_default().push(RefOr::T(wanted));

@@ -16,7 +16,7 @@ use crate::registrar::{
     Admission, Caller, CourseId, Enroll, GroupName, JoinGroup, Refusal, Student, StudentId,
 };
 use crate::state::App;
-use crate::students::store::StudentSort;
+use crate::students::store::{StudentSort, students_called};
 
 /// Lines of a list: the largest lecture, twice.
 const MAX_LINES: usize = 1_000;
@@ -124,7 +124,7 @@ pub(super) fn typed_student(value: &Value) -> Result<Option<String>, String> {
     fields::nullable(value, |value| fields::text(value, |text| Ok(text.to_owned())))
 }
 
-/// The one student whom a text means, as a line of a list does; `None` for an empty text.
+/// The one student with a number or an e-mail address; `None` for an empty text. No name is enough: it opens an account.
 ///
 /// # Errors
 /// When the database cannot be read. Why there is not one student is in the result.
@@ -133,9 +133,13 @@ pub(super) async fn student_meant(
     text: Option<&str>,
 ) -> Result<Result<Option<StudentId>, String>, DbError> {
     let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(Ok(None)) };
-    let found = find(app, text).await?;
-    app.discloses_students().sent(usize::from(found.is_ok()));
-    Ok(found.map(|student| Some(student.id)))
+    let found = students_called(&app.viewer, text).await?;
+    app.discloses_students().sent(found.len());
+    Ok(match found.as_slice() {
+        [] => Err("Nobody has this number or address.".to_owned()),
+        [student] => Ok(Some(*student)),
+        _ => Err("Several students have this number or address.".to_owned()),
+    })
 }
 
 /// What is wrong with a pasted list: it is empty, or has more than [`MAX_LINES`] lines.

@@ -134,6 +134,21 @@ impl Rolled for Student {
     }
 }
 
+/// The students with exactly this number, or with this e-mail address in any case. Who has no number is known by the id,
+/// as on pages.
+///
+/// # Errors
+/// As [`Db::query`].
+pub async fn students_called(viewer: &Viewer, text: &str) -> Result<Vec<StudentId>, DbError> {
+    let sql = "select cast(s.id as bigint) from students s \
+               left join matricula_student_numbers n on n.student_id = s.id \
+               where cast($1 as bigint) = 1 and (cast(n.number as text) collate \"C\" = cast($2 as text) \
+               or casefold(trim(cast(s.email as text))) = casefold(cast($2 as text)) \
+               or n.number is null and cast(s.id as text) = cast($2 as text)) order by 1 limit 2";
+    let sees = i64::from(viewer.sees_students());
+    viewer.db().read(Reach::Scan, sql, [sees.into(), text.into()], |row| Ok(StudentId(row.int(0)?))).await
+}
+
 fn listed(row: &Row<'_>) -> Result<ListRow<Student>, DbError> {
     Ok(ListRow { row: student(row)?, text: None, id: row.int(0)? })
 }

@@ -64,15 +64,15 @@ const CASES: &[Case] = &[
     Case {
         seen_in: "Canvas: students named by integration ids, some of them twice or never",
         files: &[
-            ("courses.csv", b"course_id,short_name,long_name,status\nC1,C1,Biology,active\n"),
+            ("courses.csv", b"course_id,abstract_course_id,short_name,long_name,status\nC1,A1,C1,Biology,active\n"),
             ("enrollments.csv", b"course_id,user_id,user_integration_id,role,status\nC1,,i1,student,active\n\
-                C1,u2,,student,active\nC1,,i9,student,active\nC1,u3,i1,student,deleted_last_completed\n"),
+                C1,u2,,student,active\nC1,,i9,student,active\nC1,u3,i1,student,deleted_last_completed\nC1,,i2,student,active\n"),
             ("users.csv", b"user_id,integration_id,login_id,short_name,status\nu1,i1,u1,Eve Lin,active\nu2,i2,u2,Bo Ek,active\n\
                 u3,i2,u3,Cy Ode,active\n"),
         ],
         students: &["u1 Eve Lin", "u2 Bo Ek"],
         enrolled: &["u1 C1", "u2 C1"],
-        refused: &["enrollments.csv:4 integration-id-unknown", "users.csv:4 contradicts-another-row"],
+        refused: &["enrollments.csv:4 integration-id-unknown", "enrollments.csv:6 integration-id-not-unique", "users.csv:4 contradicts-another-row"],
     },
     Case {
         seen_in: "Canvas: files that are not about students, courses or enrollments",

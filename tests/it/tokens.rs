@@ -76,7 +76,7 @@ async fn a_form_for_a_token_that_is_wrong_comes_back_with_the_reason() {
     }
     let absent = [("name", "x"), ("role", "student"), ("student", "77")];
     let page = creates(&school, &session, &absent).await.is(422);
-    assert!(page.text().contains("Nobody has this number, address or name."), "{}", page.text());
+    assert!(page.text().contains("Nobody has this number or address."), "{}", page.text());
     assert!(tokens(&school, &session).await.is_empty());
 }
 

@@ -130,7 +130,10 @@ fn tests(shell: &Shell) -> Result<Note> {
     shell.run("cargo llvm-cov --no-report nextest --workspace --locked -E !test(postgres_only)")?;
     // Only the tests that run the service use an engine, so only they run again.
     let on_postgres = "package(matricula)&kind(test)&!test(sqlite_only)";
-    shell.run_on(&server, &format!("cargo llvm-cov --no-report nextest --locked -E {on_postgres}"))?;
+    shell.run_on(
+        &server,
+        &format!("cargo llvm-cov --no-report nextest --workspace --locked -E {on_postgres}"),
+    )?;
     drop(own);
     shell.run("cargo llvm-cov report --fail-under-lines 90 --show-missing-lines --skip-functions")?;
     if has_doctests(&shell.root.join("src"))? {
@@ -223,7 +226,7 @@ mod tests {
         assert_eq!(text.matches("passed").count(), 4, "{text}");
     }
 
-    const PROGRAMS: [(&str, &str); 17] = [
+    const PROGRAMS: [(&str, &str); 19] = [
         ("cargo", ""),
         ("typos", ""),
         ("mdbook", ""),
@@ -240,6 +243,8 @@ mod tests {
         ("npm", ""),
         ("chromium", ""),
         ("chromedriver", ""),
+        ("etcd", ""),
+        ("haproxy", ""),
         ("printenv", ""),
     ];
 

@@ -34,7 +34,7 @@ mod tests {
 
     #[test]
     fn the_flags_are_passed_on() {
-        let found = "cargo cc git dpkg-deb systemd-analyze curl sqlite3 initdb pgbouncer python3 npm chromium chromedriver printenv";
+        let found = "cargo cc git dpkg-deb systemd-analyze curl sqlite3 initdb pgbouncer etcd haproxy python3 npm chromium chromedriver printenv";
         let found: Vec<_> = found.split(' ').map(|program| (program, "")).collect();
         let shell = Shell::rehearsal("torture", &found);
         fs::create_dir_all(shell.root.join("target/release")).unwrap();

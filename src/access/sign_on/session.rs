@@ -35,14 +35,21 @@ impl SignIn {
         let role = settings.role(&person.groups).filter(|role| *role != Role::Student);
         let vouches = |address: &String| settings.vouches_for(address);
         let address = person.address.as_deref().and_then(usable_address).filter(vouches);
+        let at_address = self.students_with(&external, address.as_deref()).await?;
+        let number = person.student.as_deref().filter(|number| !number.trim().is_empty());
+        let numbered = match number {
+            Some(number) => store::students_with_number(&self.db, number).await?,
+            None => Vec::new(),
+        };
+        let contradicts = role.is_none() && number.is_some() && contradict(&at_address, &numbered);
         let command = SignOn {
             external: external.clone(),
             name: person.name.as_deref().and_then(usable_name),
-            students: self.students_with(&external, address.as_deref()).await?,
-            address,
+            students: at_address.iter().map(|student| student.id).filter(|_| !contradicts).collect(),
+            address: address.filter(|_| !contradicts),
             role,
             may_be_student: settings.may_be_student(&person.groups),
-            student: self.student_with_number(person.student.as_deref()).await?,
+            student: <[_; 1]>::try_from(numbered).ok().map(|[student]| student),
         };
         let account = self.submit_sign_on(command, caller).await?;
         let secret = Secret::generate("");
@@ -80,7 +87,12 @@ impl SignIn {
         let command = SignOn {
             external: external.clone(),
             name: None,
-            students: self.students_with(&external, address.as_deref()).await?,
+            students: self
+                .students_with(&external, address.as_deref())
+                .await?
+                .iter()
+                .map(|student| student.id)
+                .collect(),
             address,
             role: None,
             may_be_student: true,
@@ -95,23 +107,13 @@ impl SignIn {
         &self,
         external: &ExternalId,
         address: Option<&str>,
-    ) -> Result<Vec<StudentId>, Refusal> {
+    ) -> Result<Vec<store::StudentAt>, Refusal> {
         match address {
             Some(address) if store::account_of(&self.db, external).await?.is_none() => {
                 let similar = store::students_with(&self.db, address).await?.into_iter();
-                let holders = similar.filter(|(_, email)| is_address_of(address, email));
-                Ok(holders.map(|(id, _)| id).take(ENOUGH).collect())
+                Ok(similar.filter(|student| is_address_of(address, &student.email)).take(ENOUGH).collect())
             }
             _ => Ok(Vec::new()),
-        }
-    }
-
-    /// The student with this number, as the school writes it. The id here would be that of somebody else.
-    async fn student_with_number(&self, number: Option<&str>) -> Result<Option<StudentId>, Refusal> {
-        let Some(number) = number else { return Ok(None) };
-        match store::students_with_number(&self.db, number).await?.as_slice() {
-            [student] => Ok(Some(*student)),
-            _ => Ok(None),
         }
     }
 
@@ -131,6 +133,16 @@ impl SignIn {
         }
         Ok(account)
     }
+}
+
+/// Whether a number that several students have, or nobody, speaks against all students at the address: an address may have
+/// been somebody else's, or be a parent's. (A number that one student has is compared when the account is decided on.)
+fn contradict(at_address: &[store::StudentAt], numbered: &[StudentId]) -> bool {
+    let agrees = |student: &store::StudentAt| match numbered {
+        [] => student.number.is_none(),
+        holders => holders.contains(&student.id),
+    };
+    numbered.len() != 1 && !at_address.is_empty() && !at_address.iter().any(agrees)
 }
 
 /// An address as accounts have it. Only ASCII is made lower: the lower case of other letters may be another person’s

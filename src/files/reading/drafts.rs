@@ -88,6 +88,17 @@ pub(super) struct IntegrationId {
     pub(super) column: Option<Arc<str>>,
 }
 
+/// The student with an integration id.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Integrated {
+    pub(super) student: Reference,
+    /// The row that says so.
+    pub(super) origin: Origin,
+    pub(super) standing: Standing,
+    /// Whether another student has it, too.
+    pub(super) is_shared: bool,
+}
+
 /// Everything that was read.
 #[derive(Debug, Default)]
 pub(super) struct Drafts {
@@ -99,8 +110,8 @@ pub(super) struct Drafts {
     pub(super) enrollments: Vec<EnrollmentDraft>,
     /// Enrollments that name their students by integration ids.
     pub(super) by_integration_id: Vec<EnrollmentDraft<IntegrationId>>,
-    /// Students by integration id, each with the row that says so.
-    pub(super) integration_ids: HashMap<Box<str>, (Reference, Origin)>,
+    /// Students by integration id.
+    pub(super) integration_ids: HashMap<Box<str>, Integrated>,
     pub(super) students: Keys<StudentKey>,
     /// Ids of courses and sections.
     pub(super) texts: Keys<Box<str>>,

@@ -1,6 +1,6 @@
 //! Rows of people.
 
-use super::drafts::{Drafts, EnrollmentDraft, PersonDraft};
+use super::drafts::{Drafts, EnrollmentDraft, Integrated, PersonDraft};
 use super::enrollments::leave_out;
 use super::meaning::Meaning;
 use super::reasons::Reason;
@@ -29,10 +29,18 @@ pub(super) fn read(row: &Row<'_>, drafts: &mut Drafts) -> Result<(), Fault> {
     let integration_id = row.id(Meaning::IntegrationId)?;
     let student = drafts.students.add(key);
     if let Some(integration_id) = integration_id {
-        let (first, other) = *drafts.integration_ids.entry(integration_id).or_insert((student, row.origin));
-        if first != student {
-            let reason = Reason::Contradicts(other, "integration id");
-            return Err(row.fault(Meaning::IntegrationId, reason));
+        let now = Integrated { student, origin: row.origin, standing, is_shared: false };
+        let known = drafts.integration_ids.entry(integration_id).or_insert(now);
+        // Who is deleted gives the id away.
+        match (known.standing, standing) {
+            _ if known.student == student => {}
+            (_, Standing::Deleted) => {}
+            (Standing::Deleted, _) => *known = now,
+            _ => {
+                known.is_shared = true;
+                let reason = Reason::Contradicts(known.origin, "integration id");
+                return Err(row.fault(Meaning::IntegrationId, reason));
+            }
         }
     }
     let role = row.text(Meaning::Role);

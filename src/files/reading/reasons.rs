@@ -65,6 +65,8 @@ pub enum Reason {
     SectionOfAnotherCourse,
     /// No student of the files has the integration id.
     IntegrationIdUnknown,
+    /// Several students of the files have the integration id.
+    IntegrationIdShared,
 }
 
 /// The text of a cell, shortened; `None` in a file that has passwords.
@@ -158,6 +160,7 @@ impl Reason {
             Self::Lookalike(_) => "id-looks-the-same",
             Self::SectionOfAnotherCourse => "section-of-another-course",
             Self::IntegrationIdUnknown => "integration-id-unknown",
+            Self::IntegrationIdShared => "integration-id-not-unique",
         }
     }
 
@@ -215,6 +218,9 @@ impl fmt::Display for Reason {
                 other.line
             ),
             Self::SectionOfAnotherCourse => write!(to, "The section belongs to another course."),
+            Self::IntegrationIdShared => {
+                write!(to, "Several students of these files have this integration id.")
+            }
             Self::IntegrationIdUnknown => write!(
                 to,
                 "No student of these files has this integration id. Import the file of users together with this one."

@@ -75,8 +75,7 @@ fn clever(headings: &Headings) -> Option<(Format, FileKind)> {
 }
 
 /// Headings of files of Canvas that are not read, whatever else they have.
-const OTHERS: [&str; 8] = [
-    "abstractcourseid",
+const OTHERS: [&str; 7] = [
     "changesistype",
     "existingcanvasuserid",
     "existingintegrationid",
@@ -91,7 +90,7 @@ const OTHERS_WITHOUT_STUDENTS: [&str; 6] = ["adminid", "groupid", "observerid", 
 fn canvas(headings: &Headings) -> Option<(Format, FileKind)> {
     let has = |key| headings.has(key);
     let has_any = |keys: &[&'static str]| keys.iter().copied().any(has);
-    if has_any(&OTHERS) {
+    if has_any(&OTHERS) || has("abstractcourseid") && !has("courseid") {
         return Some((Format::Canvas, FileKind::Other));
     }
     let has_user = has_any(&["userid", "userintegrationid"]);

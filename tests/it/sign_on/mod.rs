@@ -396,3 +396,17 @@ async fn settings_that_cannot_be_meant_are_refused_at_start() {
         assert!(!output.status.success() && error.contains(expected), "{flags:?}: {error}");
     }
 }
+
+#[tokio::test]
+async fn a_number_that_nobody_has_speaks_against_a_student_with_another_number() {
+    let site = Site::open("liar.mjs").await;
+    let claims = |number: &str| json!({"sub": number, "email": "ana@example.edu", "email_verified": true, "student_number": number});
+    site.signs_in(claims("nobody has this")).await.1.is(403);
+    let (mut ana, page) = site.signs_in(claims(" ")).await;
+    page.is_ok();
+    assert_eq!(ana.me().await["student_id"], 1);
+    // Cara has no number that could be another one; her address is that of a second student, too.
+    let cara =
+        json!({"sub": "cara", "email": "shared@example.edu", "email_verified": true, "student_number": "7"});
+    site.signs_in(cara).await.1.is(403);
+}

@@ -17,7 +17,11 @@ pub(super) fn find_students(drafts: &mut Drafts) {
     }
     for draft in std::mem::take(&mut drafts.by_integration_id) {
         match drafts.integration_ids.get(&draft.student.text) {
-            Some((student, _)) => drafts.enrollments.push(draft.of(*student)),
+            Some(found) if !found.is_shared => {
+                let student = found.student;
+                drafts.enrollments.push(draft.of(student));
+            }
+            Some(_) => drafts.refuse(draft.origin, draft.student.column, Reason::IntegrationIdShared),
             None => drafts.refuse(draft.origin, draft.student.column, Reason::IntegrationIdUnknown),
         }
     }

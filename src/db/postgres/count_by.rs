@@ -10,6 +10,9 @@ use super::{Session, pack};
 use crate::db::count_by::Keys;
 use crate::db::{Arg, CountBy, DbError, Row};
 
+/// The count of a key that a grouped statement does not return.
+const NO_ROWS: i64 = 0;
+
 impl Session {
     /// Counts the rows of each key, in the order of the keys: with one grouped statement, or with one for each of a few
     /// keys. Either takes one round trip.
@@ -20,12 +23,12 @@ impl Session {
             Some(Keys::Integers(integers)) => {
                 let sql = count.of_many("int8[]");
                 let counts = self.counts(&sql, &integers, |row| row.int(0)).await?;
-                Ok(integers.iter().map(|key| counts.get(key).copied().unwrap_or_default()).collect())
+                Ok(integers.iter().map(|key| counts.get(key).copied().unwrap_or(NO_ROWS)).collect())
             }
             Some(Keys::Texts(texts)) => {
                 let sql = count.of_many("text[]");
                 let counts = self.counts(&sql, &texts, |row| row.text(0)).await?;
-                Ok(texts.iter().map(|key| counts.get(*key).copied().unwrap_or_default()).collect())
+                Ok(texts.iter().map(|key| counts.get(*key).copied().unwrap_or(NO_ROWS)).collect())
             }
             None => {
                 let sets: Vec<_> = keys.iter().map(|key| vec![key.clone()]).collect();

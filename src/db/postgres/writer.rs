@@ -12,7 +12,7 @@ use crate::db::{Arg, CountBy, DbError, Map, Reach, Write};
 /// was committed before it began. A service that dies releases its locks after `idle_in_transaction_session_timeout`.
 /// A commit must not be confirmed before it is on stable storage. The size of a batch and `lock_timeout` limit how
 /// long it takes; a migration has no limit. A cluster (Citus) passes these settings on to the node that waits for the lock
-/// if it is told to; everywhere else nobody reads that setting.
+/// only with the first of them, which plain PostgreSQL ignores.
 const BEGIN: &str = "begin isolation level read committed read write; \
                      set local citus.propagate_set_commands = 'local'; set local lock_timeout = '5s'; \
                      set local idle_in_transaction_session_timeout = '15s'; set local statement_timeout = 0; \

@@ -39,6 +39,8 @@ pub(crate) enum Tables {
     Ours,
     /// The same rows without the log, in tables that assign their ids themselves.
     Plain,
+    /// The same rows in tables of a school's own, which the service has adopted.
+    Own,
 }
 
 /// The size of a school. All ids count from 1.
@@ -52,6 +54,8 @@ impl School {
     pub(crate) const TAKEN: u64 = 1_000;
     /// Number of courses without students.
     const FRESH: u64 = 400;
+    /// Number of courses without students, each of which gets some.
+    const SPREAD: u64 = 400;
     /// Number of courses without students, with limited seats that are more than the benchmark fills.
     pub(crate) const HOT: u64 = 20;
 
@@ -60,9 +64,14 @@ impl School {
         Self::TAKEN + 1 + number % Self::FRESH
     }
 
+    /// The id of a course without students, another one for each number.
+    pub(crate) fn spread_course(number: u64) -> u64 {
+        Self::TAKEN + Self::FRESH + 1 + number % Self::SPREAD
+    }
+
     /// The id of a course without students that has limited seats.
     pub(crate) fn hot_course(number: u64) -> u64 {
-        Self::TAKEN + Self::FRESH + 1 + number % Self::HOT
+        Self::TAKEN + Self::FRESH + Self::SPREAD + 1 + number % Self::HOT
     }
 }
 
@@ -104,10 +113,12 @@ impl Data {
         }
         let template = self.template(engine, school).await?;
         let copy = match (engine, tables) {
-            (Engine::Sqlite, Tables::Ours) => copy_file(&template, &self.file(&name))?,
-            (Engine::Sqlite, Tables::Plain) => plain_file(&template, &self.file(&name))?,
+            (Engine::Sqlite, tables) => other_file(&template, &self.file(&name), tables)?,
             (Engine::Postgres, tables) => self.copy_database(&template, &name, tables).await?,
         };
+        if tables == Tables::Own {
+            self.adopt(&copy)?;
+        }
         self.copies.insert(name, copy.clone());
         Ok(copy)
     }
@@ -168,6 +179,13 @@ impl Data {
         Ok(())
     }
 
+    fn adopt(&self, database: &str) -> Result<()> {
+        let mut adopt = Command::new(&self.matricula);
+        adopt.args(["adopt", "--yes", "--database", database]);
+        ensure!(adopt.stdout(Stdio::null()).status()?.success(), "{adopt:?} failed");
+        Ok(())
+    }
+
     /// Where the files are.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
@@ -210,7 +228,7 @@ impl Data {
         self.add_sample(database, &students, &courses)?;
         let service = Service::start(&serve(&self.matricula, database))?;
         let mut connection = Connection::open(service.address).await?;
-        for number in 0..School::FRESH + School::HOT {
+        for number in 0..School::FRESH + School::SPREAD + School::HOT {
             let course = format!("{{\"name\":\"Fresh {number}\",\"level\":\"graduate\"}}");
             let answer = connection.send(&post("/api/v1/courses", &course)).await?;
             let expected = format!("{{\"id\":{},", School::TAKEN + 1 + number);
@@ -226,8 +244,10 @@ impl Data {
 
     async fn copy_database(&self, template: &str, name: &str, tables: Tables) -> Result<String> {
         self.execute(&format!("create database {name} template {template}")).await?;
-        if tables == Tables::Plain {
-            self.execute_in(name, PLAIN_DATABASE).await?;
+        match tables {
+            Tables::Ours => {}
+            Tables::Plain => self.execute_in(name, PLAIN_DATABASE).await?,
+            Tables::Own => self.execute_in(name, OWN_DATABASE).await?,
         }
         self.execute("checkpoint").await?;
         Ok(self.postgres.database_url(name))
@@ -250,7 +270,7 @@ impl Data {
 /// The command that serves a database.
 pub(crate) fn serve(matricula: &Path, database: &str) -> Command {
     let mut command = Command::new(matricula);
-    command.args(["serve", "--listen", "127.0.0.1:0", "--log", "warn", "--database", database]);
+    command.args(["serve", "--listen", "127.0.0.1:0", "--database", database]);
     command
 }
 
@@ -282,11 +302,45 @@ const PLAIN_FILE: &str = "
     insert into course_seats select course_id, capacity from ours.course_seats;
     analyze;";
 
-fn plain_file(template: &str, copy: &Path) -> Result<String> {
+const OWN_DATABASE: &str = "
+    create schema own;
+    create table own.student as select id, name, email from public.students;
+    create table own.course as select id, name, level from public.courses;
+    create table own.enrollment as select id, student_id, course_id, enrolled_at from public.student_courses;
+    alter table own.student add primary key (id);
+    alter table own.course add primary key (id);
+    alter table own.enrollment add primary key (id), add unique (student_id, course_id),
+        add foreign key (student_id) references own.student, add foreign key (course_id) references own.course;
+    create index enrollment_course on own.enrollment (course_id);
+    drop schema public cascade;
+    alter schema own rename to public";
+
+const OWN_FILE: &str = "
+    create table student (id integer primary key, name text not null, email text not null);
+    create table course (id integer primary key, name text not null, level text not null);
+    create table enrollment (
+        id integer primary key,
+        student_id integer not null references student (id),
+        course_id integer not null references course (id),
+        enrolled_at text not null,
+        unique (student_id, course_id)
+    );
+    insert into student select id, name, email from ours.students;
+    insert into course select id, name, level from ours.courses;
+    insert into enrollment select id, student_id, course_id, enrolled_at from ours.student_courses;
+    create index enrollment_course on enrollment (course_id);
+    analyze;";
+
+fn other_file(template: &str, copy: &Path, tables: Tables) -> Result<String> {
+    let sql = match tables {
+        Tables::Ours => return copy_file(template, copy),
+        Tables::Plain => PLAIN_FILE,
+        Tables::Own => OWN_FILE,
+    };
     remove(copy)?;
     let file = File::open(copy)?;
     file.execute("attach $1 as ours", [template])?;
-    file.execute_batch(PLAIN_FILE)?;
+    file.execute_batch(sql)?;
     Ok(text(copy))
 }
 

@@ -16,8 +16,13 @@ use crate::work::{Kind, Work};
 /// Concurrent clients when everybody comes at once.
 pub(crate) const CROWD: usize = 256;
 /// The kinds of work, each with the number of clients.
-pub(crate) const LOADS: [(Kind, usize); 4] =
-    [(Kind::R1, CONNECTIONS), (Kind::W1, CONNECTIONS), (Kind::R1, CROWD), (Kind::W1, CROWD)];
+pub(crate) const LOADS: [(Kind, usize); 5] = [
+    (Kind::R1, CONNECTIONS),
+    (Kind::W1, CONNECTIONS),
+    (Kind::WS, CONNECTIONS),
+    (Kind::R1, CROWD),
+    (Kind::W1, CROWD),
+];
 /// Milliseconds from the start of the program to the end of its first answer.
 pub(crate) const START: &str = "start to first answer";
 /// Resident memory of the program after the loads, in MiB.

@@ -21,6 +21,7 @@ mod process;
 mod raw;
 mod report;
 mod search;
+mod setups;
 mod targets;
 mod turns;
 mod work;
@@ -64,6 +65,9 @@ struct Args {
     /// Only the searches
     #[arg(long, conflicts_with_all = ["only", "work", "import", "pages"])]
     search: bool,
+    /// Only R1 with a token, in tables of a school's own, and next to clients that page
+    #[arg(long, conflicts_with_all = ["only", "work", "import", "pages", "search"])]
+    setups: bool,
     /// Another build of matricula to compare with
     #[arg(long)]
     against: Option<PathBuf>,
@@ -90,7 +94,7 @@ impl Args {
 
     /// Whether only one of the parts is measured that follow the contenders.
     fn is_single_part(&self) -> bool {
-        self.import || self.pages || self.search
+        self.import || self.pages || self.search || self.setups
     }
 
     /// Whether only some of the contenders or some of the work are measured.
@@ -144,6 +148,8 @@ pub(crate) struct Settings {
     import: import::Import,
     pages: pages::PageSettings,
     search: search::SearchSettings,
+    /// Whether R1 is measured in other set-ups.
+    has_setups: bool,
 }
 
 impl Settings {
@@ -167,6 +173,7 @@ impl Settings {
             import: import::Import::from_args(args),
             pages: pages::PageSettings::from_args(args),
             search: search::SearchSettings::from_args(args),
+            has_setups: setups::is_wanted(args),
         }
     }
 }
@@ -223,7 +230,8 @@ async fn run(args: &Args) -> Result<()> {
             + day::measurements(&bench)
             + import::measurements(&bench)
             + pages::measurements(&bench)
-            + search::measurements(&bench),
+            + search::measurements(&bench)
+            + setups::measurements(&bench),
     );
     turns::measure(&mut bench).await?;
     growth::measure(&mut bench).await?;
@@ -231,6 +239,7 @@ async fn run(args: &Args) -> Result<()> {
     import::measure(&mut bench).await?;
     pages::measure(&mut bench).await?;
     search::measure(&mut bench).await?;
+    setups::measure(&mut bench).await?;
     // Only a full run replaces the committed results.
     let results = if args.is_full_run() { absolute(Path::new("bench"))? } else { folder };
     report::write(&bench, &results)?;

@@ -127,6 +127,14 @@ pub(crate) async fn make_accounts(address: SocketAddr) -> Result<String> {
     Ok(user("admin1@example.org"))
 }
 
+/// Creates a token that may read everything, which ends the open mode; returns the line of the header for it.
+pub(crate) async fn make_token(address: SocketAddr) -> Result<String> {
+    let api = Api { address, authorization: String::new() };
+    let made = api.send("POST", "/api/v1/tokens", &json!({"name": "Reader", "role": "admin"})).await?;
+    let secret = made["token"].as_str().context("no token")?;
+    Ok(format!("Authorization: Bearer {secret}\r\n"))
+}
+
 fn user(address: &str) -> String {
     format!("{USER}: {address}\r\n")
 }

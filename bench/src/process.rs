@@ -1,7 +1,7 @@
 //! Starts programs on the server's core and stops them.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _};
 use std::net::{SocketAddr, TcpListener};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
@@ -45,14 +45,20 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Starts a server that prints its address.
+    /// Starts a server that prints its address. Its log goes to a file.
     pub(crate) fn start(command: &Command) -> Result<Self> {
-        let mut child = spawn(command, Stdio::piped())?;
+        let mut log = tempfile::tempfile()?;
+        let mut child = spawn(command, Stdio::piped(), log.try_clone()?.into())?;
         let mut line = String::new();
         BufReader::new(child.stdout.take().context("no output")?).read_line(&mut line)?;
         let address = line.split("http://").nth(1).and_then(|rest| rest.split([' ', '\n']).next());
-        let address =
-            address.with_context(|| format!("{command:?} printed no address: {line:?}"))?.parse()?;
+        let Some(address) = address else {
+            let mut reason = String::new();
+            log.rewind()?;
+            log.read_to_string(&mut reason)?;
+            bail!("{command:?} printed no address: {line:?}\n{reason}");
+        };
+        let address = address.parse()?;
         Ok(Self { child, address })
     }
 
@@ -60,7 +66,7 @@ impl Service {
     pub(crate) async fn start_on_free_port(command: impl FnOnce(u16) -> Command) -> Result<Self> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let command = command(address.port());
-        let mut service = Self { child: spawn(&command, Stdio::null())?, address };
+        let mut service = Self { child: spawn(&command, Stdio::null(), Stdio::inherit())?, address };
         let began = Instant::now();
         while TcpStream::connect(address).await.is_err() {
             if let Some(status) = service.child.try_wait()? {
@@ -107,7 +113,7 @@ impl Drop for Service {
 
 /// Starts a process in a group of its own, so that its workers are stopped with it. It ends with the thread that
 /// started it.
-fn spawn(command: &Command, output: Stdio) -> Result<Child> {
+fn spawn(command: &Command, output: Stdio, errors: Stdio) -> Result<Child> {
     let mut guarded = Command::new("setpriv");
     guarded.args(["--pdeathsig=TERM", "--"]).arg(command.get_program()).args(command.get_args());
     for (name, value) in command.get_envs() {
@@ -116,6 +122,6 @@ fn spawn(command: &Command, output: Stdio) -> Result<Child> {
     if let Some(folder) = command.get_current_dir() {
         guarded.current_dir(folder);
     }
-    guarded.stdin(Stdio::null()).stdout(output).process_group(0);
+    guarded.stdin(Stdio::null()).stdout(output).stderr(errors).process_group(0);
     on_server_core(|| guarded.spawn().with_context(|| format!("cannot run {guarded:?}")))
 }

@@ -52,11 +52,11 @@ fn introduction(bench: &Bench, text: &mut String) -> Result<()> {
          {} students with up to five of {} courses each; {CONNECTIONS} connections that are always busy:\n\n\
          - **R1** `GET /api/v1/students/{{id}}/courses` of a random student; **R2** `GET /api/v1/students/{{id}}`;\n\
          - **W1** `POST /api/v1/students/{{id}}/courses`, each a new row, confirmed once it is safely on disk;\n  \
-           **W2** the same in {} courses with limited seats; **M** nine R1 to one W1;\n\
+           **WS** the same, each in another course; **W2** in {} courses with limited seats; **M** nine R1 to one W1;\n\
          - *hello* is the same router and accept loop without layers, answering with a constant of the same size;\n  \
            *guarded* adds the layers that every request to the service passes (request id, metrics, checks of the\n  \
            origin, time limit). The rows without HTTP are those of an enrollment and its event, 64 per commit, with\n  \
-           the settings of the service.\n\n\
+           the settings of the service. The service logs every request to a file, as it does by default.\n\n\
          ![Requests per second](results.svg)\n",
         settings.rounds,
         settings.span.as_secs_f64(),
@@ -108,7 +108,7 @@ fn rates(bench: &Bench, text: &mut String) -> Result<()> {
     }
     for engine in ENGINES {
         let name = turns::raw_name(engine);
-        writeln!(text, "| {name} | | | {} | | |", rate(&bench.journal, &name))?;
+        writeln!(text, "| {name} | | | {} | | | |", rate(&bench.journal, &name))?;
     }
     Ok(writeln!(text)?)
 }

@@ -28,7 +28,7 @@ impl SearchSettings {
             (_, true) => (50_000, 100),
             _ => (1_000_000, 300),
         };
-        let is_wanted = !(args.is_partial() || args.import || args.pages);
+        let is_wanted = !(args.is_partial() || args.import || args.pages || args.setups);
         Self { school: School { students }, requests, is_wanted }
     }
 }

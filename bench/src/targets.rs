@@ -5,6 +5,7 @@ use crate::data::{Engine, School};
 use crate::growth::{CROWD, MEMORY, START};
 use crate::turns::CONNECTIONS;
 use crate::work::Kind;
+use crate::setups::{self, Setup};
 use crate::{Bench, growth, import, turns};
 
 /// The goal for a ratio.
@@ -54,6 +55,15 @@ pub(crate) fn all(bench: &Bench) -> Vec<(String, Value<'_>, [Bound; 2])> {
     let grown = move |kind| -> Value<'_> {
         Box::new(move |engine| Some(of_size(last?, kind, engine)?.rate / of_size(first?, kind, engine)?.rate))
     };
+    let large_to_hello = move |kind| -> Value<'_> {
+        Box::new(move |engine| {
+            Some(of_size(last?, kind, engine)?.rate / load(&Contender::HELLO, Kind::W1, None)?.rate)
+        })
+    };
+    let in_setup = move |setup| -> Value<'_> {
+        let rate = move |engine, setup| Some(journal.load(&setups::name(engine, setup))?.rate);
+        Box::new(move |engine| Some(rate(engine, setup)? / rate(engine, Setup::Plain)?))
+    };
     let number = |school: Option<School>, what: &'static str| -> Value<'_> {
         Box::new(move |engine| journal.value(&growth::name(engine, school?, what)))
     };
@@ -68,8 +78,8 @@ pub(crate) fn all(bench: &Bench) -> Vec<(String, Value<'_>, [Bound; 2])> {
     let count = |school: Option<School>| school.map_or(0, |school| school.students);
     let (middle, large) = (sizes.get(1).or(sizes.first()).copied(), last);
     vec![
-        ("R1 : hello".into(), to_hello(Kind::R1), [AtLeast(0.55), AtLeast(0.22)]),
-        ("R2 : hello".into(), to_hello(Kind::R2), [AtLeast(0.62), AtLeast(0.30)]),
+        ("R1 : hello".into(), to_hello(Kind::R1), [AtLeast(0.55), AtLeast(0.30)]),
+        ("R2 : hello".into(), to_hello(Kind::R2), [AtLeast(0.65), AtLeast(0.50)]),
         (
             "W1 : the same rows written without HTTP".into(),
             Box::new(move |engine| {
@@ -89,7 +99,7 @@ pub(crate) fn all(bench: &Bench) -> Vec<(String, Value<'_>, [Bound; 2])> {
         ("R1 : Flask's".into(), to_peer(Kind::R1, Program::Flask), [AtLeast(50.0), AtLeast(30.0)]),
         ("R1 : Fastify's".into(), to_peer(Kind::R1, Program::Fastify), [AtLeast(3.5), AtLeast(4.5)]),
         ("W1 : Flask's".into(), to_peer(Kind::W1, Program::Flask), [AtLeast(30.0), AtLeast(35.0)]),
-        ("W1 : Fastify's".into(), to_peer(Kind::W1, Program::Fastify), [AtLeast(5.0), AtLeast(10.0)]),
+        ("W1 : Fastify's".into(), to_peer(Kind::W1, Program::Fastify), [AtLeast(6.0), AtLeast(8.0)]),
         (
             "W2 : W1".into(),
             Box::new(move |engine| {
@@ -114,6 +124,32 @@ pub(crate) fn all(bench: &Bench) -> Vec<(String, Value<'_>, [Bound; 2])> {
             format!("p99 of {CROWD} busy clients, {} students, ms", count(large)),
             crowd,
             [AtMost(200.0), AtMost(200.0)],
+        ),
+        (
+            format!("p99.9 of W1, {CONNECTIONS} busy clients, {} students, ms", count(large)),
+            Box::new(move |engine| Some(of_size(last?, Kind::W1, engine)?.p999)),
+            [AtMost(30.0), AtMost(30.0)],
+        ),
+        (
+            format!("W1 with {} students : hello's POST", count(last)),
+            large_to_hello(Kind::W1),
+            [AtLeast(0.14), AtLeast(0.13)],
+        ),
+        (
+            format!("WS with {} students : hello's POST", count(last)),
+            large_to_hello(Kind::WS),
+            [AtLeast(0.13), AtLeast(0.13)],
+        ),
+        ("R1 with a token : without".into(), in_setup(Setup::Token), [AtLeast(0.95), AtLeast(0.95)]),
+        (
+            "R1 in tables of a school's own : in ours".into(),
+            in_setup(Setup::Mapped),
+            [AtLeast(0.9), AtLeast(0.9)],
+        ),
+        (
+            "R1 next to four clients that page : alone".into(),
+            in_setup(Setup::Paged),
+            [AtLeast(0.8), AtLeast(0.8)],
         ),
         (
             format!("R1 with {} students : with {}", count(last), count(first)),

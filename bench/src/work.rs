@@ -14,13 +14,15 @@ pub(crate) enum Kind {
     R2,
     /// A durable enrollment: all students in turn, then all of them in the next course.
     W1,
+    /// The same, each in another course.
+    WS,
     /// The same in twenty popular courses with limited seats.
     W2,
     /// Nine R1 to one W1, in random order.
     M,
 }
 
-pub(crate) const KINDS: [Kind; 5] = [Kind::R1, Kind::R2, Kind::W1, Kind::W2, Kind::M];
+pub(crate) const KINDS: [Kind; 6] = [Kind::R1, Kind::R2, Kind::W1, Kind::WS, Kind::W2, Kind::M];
 
 impl Kind {
     pub(crate) fn writes(self) -> bool {
@@ -32,6 +34,7 @@ impl Kind {
             Self::R1 => "R1",
             Self::R2 => "R2",
             Self::W1 => "W1",
+            Self::WS => "WS",
             Self::W2 => "W2",
             Self::M => "M",
         }
@@ -51,7 +54,10 @@ pub(crate) struct Work {
     school: School,
     rng: Rng,
     enrolled: u64,
+    enrolled_spread: u64,
     enrolled_hot: u64,
+    /// A line of the head of reads, if there is one.
+    header: String,
 }
 
 /// Has no common factor with the numbers of students, so that consecutive requests are not about neighboring rows.
@@ -62,17 +68,31 @@ const MIX: u64 = 10;
 impl Work {
     /// For a database that has not had any requests.
     pub(crate) fn new(school: School) -> Self {
-        Self { school, rng: Rng::with_seed(1), enrolled: 0, enrolled_hot: 0 }
+        Self::with_header(school, String::new())
+    }
+
+    /// The same with a line in the head of reads.
+    pub(crate) fn with_header(school: School, header: String) -> Self {
+        let (enrolled, enrolled_spread, enrolled_hot) = (0, 0, 0);
+        Self { school, rng: Rng::with_seed(1), enrolled, enrolled_spread, enrolled_hot, header }
     }
 
     pub(crate) fn next(&mut self, kind: Kind) -> Request {
         match kind {
-            Kind::R1 => get(&format!("/api/v1/students/{}/courses", self.any_student())),
-            Kind::R2 => get(&format!("/api/v1/students/{}", self.any_student())),
+            Kind::R1 => {
+                let path = format!("/api/v1/students/{}/courses", self.any_student());
+                get_with(&path, &self.header)
+            }
+            Kind::R2 => get_with(&format!("/api/v1/students/{}", self.any_student()), &self.header),
             Kind::W1 => {
                 let (number, students) = (self.enrolled, self.school.students);
                 self.enrolled += 1;
                 self.enroll(number, School::fresh_course(number / students))
+            }
+            Kind::WS => {
+                let (number, students) = (self.enrolled_spread, self.school.students);
+                self.enrolled_spread += 1;
+                self.enroll(number, School::spread_course(number + number / students))
             }
             Kind::W2 => {
                 let (number, students) = (self.enrolled_hot, self.school.students);
@@ -96,7 +116,11 @@ impl Work {
 }
 
 pub(crate) fn get(path: &str) -> Request {
-    Request { bytes: format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n").into(), status: 200 }
+    get_with(path, "")
+}
+
+fn get_with(path: &str, header: &str) -> Request {
+    Request { bytes: format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{header}\r\n").into(), status: 200 }
 }
 
 pub(crate) fn post(path: &str, body: &str) -> Request {
@@ -125,6 +149,7 @@ mod tests {
         let mut requested = HashSet::new();
         for _ in 0..2_000 {
             assert!(requested.insert(work.next(Kind::W1).bytes));
+            assert!(requested.insert(work.next(Kind::WS).bytes));
             assert!(requested.insert(work.next(Kind::W2).bytes));
         }
     }

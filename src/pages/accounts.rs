@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 
 use super::kit::form::EmptyForm;
 use super::kit::{Form, FormDraft, FormValues, Frame, RefusedPage, Rendered, filters};
-use super::pasted::{student_meant, typed_student};
+use super::meant::{student_meant, typed_student};
 use crate::access;
 use crate::access::accounts::api::{AccountChange, STUDENT_MISSING};
 use crate::access::api::{ONLY_STUDENTS, name, role};

@@ -18,6 +18,7 @@ mod imports;
 mod instructors;
 mod instructors_panel;
 pub mod kit;
+mod meant;
 mod my;
 mod offer;
 mod openings;

@@ -7,7 +7,7 @@ use jiff::SignedDuration;
 
 use super::kit::form::{EmptyForm, new_key, retry_key, submit_once};
 use super::kit::{Form, FormDraft, FormValues, Frame, RefusedPage, Rendered, filters, submit};
-use super::pasted::{student_meant, typed_student};
+use super::meant::{student_meant, typed_student};
 use crate::access::api::{ONLY_STUDENTS, TokenId, name, role};
 use crate::access::secret::Secret;
 use crate::access::{self, TOKEN_PREFIX};

@@ -7,8 +7,12 @@
 //!
 //! The size of the steps depends on how much is written. A step flushes the file, which delays the commits of that
 //! moment: while little is written, steps are too small to notice. While much is written, the same pages are likely
-//! to be written again soon, so one large step saves many small ones.
+//! to be written again soon, so one large step saves many small ones, as long as its flush delays nobody noticeably.
+//!
+//! `SQLite` flushes the file only after a step during which nobody committed. While much is written that is rare, and
+//! the one flush for many steps then takes a tenth of a second and more. So each step ends with a flush here.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,8 +31,10 @@ const INTERVAL: Duration = Duration::from_millis(2);
 const SMALL_STEP: i64 = 30;
 /// Pages per millisecond since the last step that count as little: what two thousand commits a second write.
 const LOW_RATE: i64 = 20;
-/// Pages that justify a step in any case.
-const LARGE_STEP: i64 = 4_000;
+/// Pages that justify a step in any case: as many as take [`STEP_TIME`], but not fewer or more than these.
+const LARGE_STEPS: RangeInclusive<i64> = 500..=4_000;
+/// How long a large step should take with its flush.
+const STEP_TIME: Duration = Duration::from_millis(8);
 
 /// The checkpointing thread; it ends when this is dropped.
 #[derive(Debug)]
@@ -90,13 +96,14 @@ impl Drop for Checkpointer {
 fn run(connection: &Connection, content: Option<&FileContent>, stop: &AtomicBool) -> Result<(), DbError> {
     let is_intact = || content.is_none_or(|content| content.check().is_ok());
     let mut last_step = Instant::now();
+    let mut large_step = *LARGE_STEPS.end();
     while !stop.load(Ordering::Relaxed) {
         let left = checkpoint(connection, "noop")?;
         if left < SMALL_STEP {
             break;
         }
         let milliseconds = i64::try_from(last_step.elapsed().as_millis()).unwrap_or(i64::MAX);
-        if left >= LARGE_STEP || left / LOW_RATE <= milliseconds {
+        if left >= large_step || left / LOW_RATE <= milliseconds {
             // The writer checks too, and reports the error.
             if !is_intact() {
                 break;
@@ -105,10 +112,21 @@ fn run(connection: &Connection, content: Option<&FileContent>, stop: &AtomicBool
             checkpoint(connection, "passive")?;
             // Remembers the file after this step, so that a change before the next commit is noticed.
             is_intact();
+            if let Some(content) = content {
+                content.flush().map_err(|error| DbError::Engine(error.to_string()))?;
+            }
+            large_step = pages_within(STEP_TIME, left, last_step.elapsed());
         }
         std::thread::sleep(INTERVAL);
     }
     Ok(())
+}
+
+/// How many pages take `time`, if `pages` took `took`; within [`LARGE_STEPS`].
+fn pages_within(time: Duration, pages: i64, took: Duration) -> i64 {
+    let microseconds = |time: Duration| i64::try_from(time.as_micros()).unwrap_or(i64::MAX).max(1);
+    let fit = pages.saturating_mul(microseconds(time)) / microseconds(took);
+    fit.clamp(*LARGE_STEPS.start(), *LARGE_STEPS.end())
 }
 
 /// Runs a checkpoint in this mode; returns how many pages of the log are not in the file yet.

@@ -90,6 +90,14 @@ impl FileContent {
         Ok(())
     }
 
+    /// Waits until what was written to the file is on the disk.
+    ///
+    /// # Errors
+    /// When the disk reports one.
+    pub(super) fn flush(&self) -> io::Result<()> {
+        self.database.sync_data()
+    }
+
     /// Must be called after each commit: if all of the log had been copied to the file, the log has started over
     /// while the file stayed the same.
     pub(super) fn committed(&self) {

@@ -47,6 +47,41 @@ async fn a_pasted_list_has_a_result_for_each_line() {
 }
 
 #[tokio::test]
+async fn a_line_means_the_one_student_whom_all_its_parts_fit() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    for (name, email, number) in [
+        ("Ana García", "ana@example.edu", Some("0042")),
+        ("Ben Ito", "ben@example.edu", Some("0043")),
+        ("Eve Kim", "office@example.edu", Some("0044")),
+        ("Kim", "office@example.edu", Some("0045")),
+        ("Zoë Martin", "zoe@example.edu", None),
+    ] {
+        let student = json!({"name": name, "email": email, "number": number});
+        school.post("/api/v1/students", student).await.is_created();
+    }
+    // So many that her name is not among the first that a page would show.
+    for number in 0..60 {
+        school.student(&format!("Abel Li {number}")).await;
+    }
+    school.student("Li").await;
+    let path = format!("/courses/{}/students/list", algebra.id);
+    for (line, result) in [
+        ("0042 <ben@example.edu>", "The parts of this line mean different students."),
+        ("0042; Ben Ito", "The parts of this line mean different students."),
+        ("Ben Ito <ana@example.edu>", "The parts of this line mean different students."),
+        ("office@example.edu", "2 students fit: write 0044 or 0045."),
+        ("Eve, Kim, office@example.edu", "Eve Kim 0044 enrolled"),
+        ("0042, García, Ana, 3rd year", "Ana García 0042 enrolled"),
+        ("#5", "Zoë Martin #5 enrolled"),
+        ("li", "Li #66 enrolled"),
+    ] {
+        let page = school.form(&path, &[("people", line)]).await.is_page(200);
+        assert!(page.contains(result), "{line}: {result} is not in {page}");
+    }
+}
+
+#[tokio::test]
 async fn a_refused_student_is_enrolled_anyway_with_a_reason() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;

@@ -1,0 +1,183 @@
+//! Which student people mean by what they write: a number, an address or a name, or several of them.
+
+use serde_json::Value;
+
+use crate::db::{DbError, casefold};
+use crate::http::fields;
+use crate::lists::{Limit, Page, Wanted};
+use crate::registrar::{Student, StudentId};
+use crate::state::App;
+use crate::students::store::{StudentSort, students_called};
+
+/// Students of one line who are named, if several fit.
+const MAX_NAMED: usize = 3;
+
+/// A field of a form in which people name a student, if there is one.
+pub(super) fn typed_student(value: &Value) -> Result<Option<String>, String> {
+    fields::nullable(value, |value| fields::text(value, |text| Ok(text.to_owned())))
+}
+
+/// The one student with a number or an e-mail address; `None` for an empty text. No name is enough: it opens an account.
+///
+/// # Errors
+/// When the database cannot be read. Why there is not one student is in the result.
+pub(super) async fn student_meant(
+    app: &App,
+    text: Option<&str>,
+) -> Result<Result<Option<StudentId>, String>, DbError> {
+    let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(Ok(None)) };
+    let found = students_called(&app.viewer, text).await?;
+    app.discloses_students().sent(found.len());
+    Ok(match found.as_slice() {
+        [] => Err("Nobody has this number or address.".to_owned()),
+        [student] => Ok(Some(*student)),
+        _ => Err("Several students have this number or address.".to_owned()),
+    })
+}
+
+/// The one student whom a line of a list means, or why there is not one. A line has a number, an address or a name, or
+/// several of them as a spreadsheet copies them, or `Name <address>`.
+///
+/// # Errors
+/// When the database cannot be read.
+pub(super) async fn student_of_line(app: &App, line: &str) -> Result<Result<Student, String>, DbError> {
+    let mut parts = Vec::new();
+    for text in texts(line) {
+        let part = look_up(app, text).await?;
+        let is_whole_line = parts.is_empty();
+        let is_found = part.is_found();
+        parts.push(part);
+        if is_whole_line && is_found {
+            break;
+        }
+    }
+    Ok(decide(&parts))
+}
+
+/// A part of a line, with the students whom it may mean.
+struct Part {
+    text: String,
+    /// Who has this number or address.
+    identified: Vec<Student>,
+    /// Who has this name.
+    named: Vec<Student>,
+    /// Whether so many students have the words that not all of them were looked at.
+    is_cut: bool,
+}
+
+impl Part {
+    fn is_found(&self) -> bool {
+        self.is_cut || !(self.identified.is_empty() && self.named.is_empty())
+    }
+
+    /// Whether it says nothing against this student, whose given and family name may be in two columns.
+    fn agrees_with(&self, student: &Student) -> bool {
+        let name = folded(student.name.as_deref().unwrap_or_default());
+        let has = |word: &str| name.split(' ').any(|other| other == word);
+        let is_one = |students: &[Student]| students.iter().any(|other| other.id == student.id);
+        !self.is_found()
+            || is_one(&self.identified)
+            || is_one(&self.named)
+            || self.identified.is_empty() && folded(&self.text).split(' ').all(has)
+    }
+}
+
+async fn look_up(app: &App, text: String) -> Result<Part, DbError> {
+    let mut part = Part { identified: Vec::new(), named: Vec::new(), is_cut: false, text };
+    let shown_id = part.text.strip_prefix('#').unwrap_or(&part.text);
+    let Ok(search) = shown_id.parse() else { return Ok(part) };
+    let wanted = Wanted { search: Some(search), sort: StudentSort::Name, ..Wanted::default() };
+    // Who has exactly this number comes first, however many have it in their names.
+    let list = app.students.list(&app.viewer, &wanted, &Page::first(Limit::MAX)).await?;
+    let text = folded(&part.text);
+    let is_text = |field: &Option<String>| field.as_ref().is_some_and(|field| folded(field) == text);
+    for student in list.rows {
+        // The number that pages show for a student without a number of their own.
+        let has_id = student.number.is_none() && student.id.to_string() == shown_id;
+        if has_id || is_text(&student.number) || is_text(&student.email) {
+            part.identified.push(student);
+        } else if is_text(&student.name) {
+            part.named.push(student);
+        }
+    }
+    part.is_cut = list.next.is_some() && part.identified.is_empty();
+    // Numbers that differ in case are different numbers.
+    if part.identified.iter().any(|student| student.number.as_ref() == Some(&part.text)) {
+        part.identified.retain(|student| student.number.as_ref() == Some(&part.text));
+    }
+    Ok(part)
+}
+
+/// The one student whom all parts fit. Numbers and addresses decide; a name says who is meant where nothing else does, and
+/// must be that of the student otherwise.
+fn decide(parts: &[Part]) -> Result<Student, String> {
+    let (identifying, naming): (Vec<_>, Vec<_>) =
+        parts.iter().filter(|part| part.is_found()).partition(|part| !part.identified.is_empty());
+    let Some(first) = identifying.first().or(naming.first()) else {
+        return Err("Nobody has this number, address or name.".to_owned());
+    };
+    let candidates = if identifying.is_empty() { &first.named } else { &first.identified };
+    if identifying.is_empty() && naming.iter().any(|part| part.is_cut) {
+        return Err(
+            "Too many students have these words in their names: write the number or the address.".to_owned()
+        );
+    }
+    let mut meant = candidates.iter().filter(|student| parts.iter().all(|part| part.agrees_with(student)));
+    match (meant.next(), meant.next()) {
+        (None, _) => Err("The parts of this line mean different students.".to_owned()),
+        (Some(one), None) => Ok(one.clone()),
+        (Some(one), Some(other)) => Err(several(&[one, other].into_iter().chain(meant).collect::<Vec<_>>())),
+    }
+}
+
+/// The texts of a line that may each name a student: first all of it, then its columns.
+fn texts(line: &str) -> Vec<String> {
+    let separators = |letter: char| matches!(letter, '\t' | ';' | '<' | '>' | '"');
+    let clean = |text: &str| text.trim().trim_matches(',').trim().to_owned();
+    let whole = clean(line);
+    let mut texts = vec![whole.clone()];
+    for column in line.split(separators).map(clean) {
+        if let Some((family, given)) = column.split_once(',') {
+            // `García, Ana` as some lists have it, and columns that are separated by commas.
+            texts.push(format!("{} {}", given.trim(), family.trim()));
+            texts.extend(column.split(',').map(clean));
+        } else {
+            texts.push(column);
+        }
+    }
+    let mut seen = std::collections::HashSet::new();
+    texts.retain(|text| !text.is_empty() && seen.insert(text.clone()));
+    texts
+}
+
+fn folded(text: &str) -> String {
+    casefold(text).split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn several(students: &[&Student]) -> String {
+    let hint = |student: &&Student| {
+        let number = student.number.clone().or_else(|| student.email.clone());
+        number.unwrap_or_else(|| format!("#{}", student.id))
+    };
+    let named: Vec<_> = students.iter().take(MAX_NAMED).map(hint).collect();
+    let more = if students.len() > MAX_NAMED { ", …" } else { "" };
+    format!("{} students fit: write {}{more}.", students.len(), named.join(" or "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::texts;
+
+    #[test]
+    fn a_line_is_read_whole_and_by_its_columns() {
+        assert_eq!(texts("Ana García"), ["Ana García"]);
+        assert_eq!(
+            texts("Ana García <ana@example.edu>"),
+            ["Ana García <ana@example.edu>", "Ana García", "ana@example.edu"]
+        );
+        assert_eq!(texts("0042\tAna"), ["0042\tAna", "0042", "Ana"]);
+        assert_eq!(texts("García, Ana"), ["García, Ana", "Ana García", "García", "Ana"]);
+        assert_eq!(texts("0042\tGarcía, Ana"), ["0042\tGarcía, Ana", "0042", "Ana García", "García", "Ana"]);
+        assert_eq!(texts(";;"), [";;"]);
+    }
+}

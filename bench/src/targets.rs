@@ -3,9 +3,9 @@
 use crate::contender::{Contender, Program};
 use crate::data::{Engine, School};
 use crate::growth::{CROWD, MEMORY, START};
+use crate::setups::{self, Setup};
 use crate::turns::CONNECTIONS;
 use crate::work::Kind;
-use crate::setups::{self, Setup};
 use crate::{Bench, growth, import, turns};
 
 /// The goal for a ratio.

@@ -244,9 +244,16 @@ impl Access {
                 used_at: session.used_at.instant(),
             }))
         };
-        let Some(known) = self.known(Key::Session(hash), read).await? else { return Ok(None) };
+        let key = Key::Session(hash);
+        let Some(mut known) = self.known(key.clone(), &read).await? else { return Ok(None) };
         if self.is_unused_for(IDLE_TIMEOUT, known.used_at) {
-            return Ok(None);
+            // Since it was remembered, it may have been used at another server.
+            self.forget(&key);
+            let Some(now) = self.known(key, read).await? else { return Ok(None) };
+            known = now;
+            if self.is_unused_for(IDLE_TIMEOUT, known.used_at) {
+                return Ok(None);
+            }
         }
         let is_due = self.is_unused_for(USE_INTERVAL, known.used_at);
         Ok(Some((known.identity, is_due)))

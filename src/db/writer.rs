@@ -72,6 +72,16 @@ impl Writer {
         }
     }
 
+    /// The maximum number of operations in one commit, which limits how long the last of them waits. To a distant server, a
+    /// commit takes as many round trips however many they are.
+    #[must_use]
+    pub fn max_batch(&self) -> usize {
+        match &self.0 {
+            EngineWriter::Sqlite(_) => 512,
+            EngineWriter::Postgres(_) => 2_048,
+        }
+    }
+
     /// Begins a transaction that may write. In a file, there is only one at a time.
     ///
     /// # Errors

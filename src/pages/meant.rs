@@ -70,15 +70,19 @@ impl Part {
         self.is_cut || !(self.identified.is_empty() && self.named.is_empty())
     }
 
-    /// Whether it says nothing against this student, whose given and family name may be in two columns.
+    /// Whether it says nothing against this student.
     fn agrees_with(&self, student: &Student) -> bool {
+        !self.is_found()
+            || is_among(&self.identified, student)
+            || is_among(&self.named, student)
+            || self.identified.is_empty() && self.is_in_name_of(student)
+    }
+
+    /// Whether it is a part of this student's name: given and family name may be in two columns.
+    fn is_in_name_of(&self, student: &Student) -> bool {
         let name = folded(student.name.as_deref().unwrap_or_default());
         let has = |word: &str| name.split(' ').any(|other| other == word);
-        let is_one = |students: &[Student]| students.iter().any(|other| other.id == student.id);
-        !self.is_found()
-            || is_one(&self.identified)
-            || is_one(&self.named)
-            || self.identified.is_empty() && folded(&self.text).split(' ').all(has)
+        folded(&self.text).split(' ').all(has)
     }
 }
 
@@ -122,12 +126,24 @@ fn decide(parts: &[Part]) -> Result<Student, String> {
             "Too many students have these words in their names: write the number or the address.".to_owned()
         );
     }
-    let mut meant = candidates.iter().filter(|student| parts.iter().all(|part| part.agrees_with(student)));
-    match (meant.next(), meant.next()) {
-        (None, _) => Err("The parts of this line mean different students.".to_owned()),
-        (Some(one), None) => Ok(one.clone()),
-        (Some(one), Some(other)) => Err(several(&[one, other].into_iter().chain(meant).collect::<Vec<_>>())),
+    let fits = |student: &&Student| parts.iter().all(|part| part.agrees_with(student));
+    let mut meant: Vec<_> = candidates.iter().filter(fits).collect();
+    // Of students who share an address, the one whose name is written.
+    let likeness = |student: &Student| {
+        let in_name = parts.iter().filter(|part| part.is_in_name_of(student)).count();
+        (in_name, parts.iter().any(|part| is_among(&part.named, student)))
+    };
+    let best = meant.iter().map(|student| likeness(student)).max();
+    meant.retain(|student| Some(likeness(student)) == best);
+    match meant[..] {
+        [] => Err("The parts of this line mean different students.".to_owned()),
+        [one] => Ok(one.clone()),
+        _ => Err(several(&meant)),
     }
+}
+
+fn is_among(students: &[Student], student: &Student) -> bool {
+    students.iter().any(|other| other.id == student.id)
 }
 
 /// The texts of a line that may each name a student: first all of it, then its columns.

@@ -75,6 +75,10 @@ fn append(
 }
 
 fn find(app: &App, name: PathParams<ProviderName>) -> Result<&Provider, Problem> {
+    // These addresses are asked with GET, and would use up what the provider has sent.
+    if app.registrar.is_read_only() {
+        return Err(Refusal::ReadOnlyServer.into());
+    }
     let ProviderName(name) = name.into_result()?;
     let found = app.ways.providers.find(&name);
     found.ok_or_else(|| Problem::new::<NotFound>("There is no such way to sign in. Go to /sign-in."))

@@ -33,9 +33,6 @@ use crate::traces;
 
 /// Maximum number of queued commands; further ones are refused at once.
 const MAX_QUEUED: usize = 8192;
-/// Maximum number of operations in one commit, which limits how long the last of them waits. A command with more
-/// operations gets a commit of its own.
-const MAX_BATCH: usize = 512;
 /// The `part` of a key that stands for the whole request.
 const WHOLE_REQUEST: i64 = -1;
 
@@ -283,10 +280,11 @@ async fn serve(
     committed: &Notify,
     callers: &Handle,
 ) {
-    let mut waiting = Vec::with_capacity(MAX_BATCH);
+    let max_batch = batch_writer.max_batch();
+    let mut waiting = Vec::with_capacity(max_batch);
     loop {
         probes.answer_waiting(&mut batch_writer).await;
-        while waiting.len() < MAX_BATCH
+        while waiting.len() < max_batch
             && let Ok(queued) = queue.try_recv()
         {
             waiting.push(queued);
@@ -300,7 +298,7 @@ async fn serve(
                 continue;
             }
             let taken = tokio::select! {
-                taken = queue.recv_many(&mut waiting, MAX_BATCH) => taken,
+                taken = queue.recv_many(&mut waiting, max_batch) => taken,
                 Some(first) = probes.next() => {
                     probes.answer(first, &mut batch_writer).await;
                     continue;
@@ -320,9 +318,9 @@ async fn serve(
             }
             // Yield once: the task that woke this thread often has more commands to send.
             std::thread::yield_now();
-            waiting.extend(std::iter::from_fn(|| queue.try_recv().ok()).take(MAX_BATCH - taken));
+            waiting.extend(std::iter::from_fn(|| queue.try_recv().ok()).take(max_batch - taken));
         }
-        let taken = batch_len(waiting.iter().map(|queued| queued.command.weight()));
+        let taken = batch_len(waiting.iter().map(|queued| queued.command.weight()), max_batch);
         let batch: Vec<_> = waiting.drain(..taken).collect();
         metrics.queue_depth.dec_by(to_i64(taken));
         metrics.batch_size.observe(f64::from(u32::try_from(taken).unwrap_or(u32::MAX)));
@@ -366,13 +364,14 @@ async fn serve(
     }
 }
 
-/// How many commands, from the first on, share the next commit, given their weights; at least one.
-fn batch_len(weights: impl Iterator<Item = usize>) -> usize {
+/// How many commands, from the first on, share the next commit, given their weights; at least one. A command with more than
+/// `max` operations gets a commit of its own.
+fn batch_len(weights: impl Iterator<Item = usize>, max: usize) -> usize {
     let until = weights.scan(0, |sum, weight| {
         *sum += weight;
         Some(*sum)
     });
-    until.take_while(|sum| *sum <= MAX_BATCH).count().max(1)
+    until.take_while(|sum| *sum <= max).count().max(1)
 }
 
 fn internal_error(detail: &str) -> Outcome<Refusal> {
@@ -385,9 +384,9 @@ mod tests {
 
     #[test]
     fn a_large_command_does_not_delay_the_others_for_long() {
-        assert_eq!(batch_len([1, 1, 1].into_iter()), 3);
-        assert_eq!(batch_len([1, 500, 500, 1].into_iter()), 2);
-        assert_eq!(batch_len([10_000, 1].into_iter()), 1);
-        assert_eq!(batch_len([1; 600].into_iter()), MAX_BATCH);
+        assert_eq!(batch_len([1, 1, 1].into_iter(), 512), 3);
+        assert_eq!(batch_len([1, 500, 500, 1].into_iter(), 512), 2);
+        assert_eq!(batch_len([10_000, 1].into_iter(), 512), 1);
+        assert_eq!(batch_len([1; 600].into_iter(), 512), 512);
     }
 }

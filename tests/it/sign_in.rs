@@ -194,6 +194,17 @@ async fn a_session_ends_unused_after_half_a_day_and_in_any_case_after_two_weeks(
 }
 
 #[tokio::test]
+async fn a_session_that_was_used_at_another_server_goes_on() {
+    let (school, cookie) = school().await;
+    school.get("/api/v1/me").with_cookie(&cookie).await.is_ok();
+    school.let_pass(Duration::from_hours(13));
+    // As another server writes it down; here the session is remembered as unused.
+    let used = "update matricula_sessions set used_at = expires_at";
+    school.other_program().execute_batch(used).unwrap();
+    school.get("/api/v1/me").with_cookie(&cookie).await.is_ok();
+}
+
+#[tokio::test]
 async fn a_write_with_a_session_needs_a_page_of_this_site() {
     let (school, cookie) = school().await;
     let write = || school.put("/api/v1/students/1/courses/1").with_cookie(&cookie);

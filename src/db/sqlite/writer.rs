@@ -1,5 +1,6 @@
 //! The connection that writes, and its transactions.
 
+use std::fs::OpenOptions;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -97,6 +98,7 @@ impl Writer {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        create_for_few(path);
         let connection = open(path, flags)?;
         // Only an empty file accepts a page size; smaller pages make commits cheaper.
         connection.pragma_update(None, "page_size", 2048)?;
@@ -245,6 +247,17 @@ impl Drop for Tx<'_> {
     }
 }
 
+/// Creates a missing file, empty, with rights for its owner and group only: it will have names and addresses in it. The
+/// files next to it get the same rights. If it cannot be created, opening it says why.
+fn create_for_few(path: &Path) {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o660);
+    #[expect(clippy::let_underscore_must_use, reason = "opening it says why")]
+    let _ = options.open(path);
+}
+
 #[cfg(test)]
 mod tests {
     use std::sync::Barrier;
@@ -302,6 +315,24 @@ mod tests {
 
     #[test]
     #[expect(clippy::disallowed_methods, reason = "another program checkpoints at the same time")]
+    #[cfg(unix)]
+    fn a_new_file_is_for_its_owner_and_group_and_one_that_exists_keeps_its_rights() {
+        use std::fs::{File, Permissions};
+        use std::os::unix::fs::PermissionsExt as _;
+
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new.db");
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        Writer::open(&path).unwrap();
+        assert_eq!(mode(&path) & 0o607, 0o600);
+        let shared = folder.path().join("shared.db");
+        File::create(&shared).unwrap();
+        std::fs::set_permissions(&shared, Permissions::from_mode(0o664)).unwrap();
+        Writer::open(&shared).unwrap();
+        assert_eq!(mode(&shared), 0o664);
+    }
+
+    #[test]
     fn a_deleted_log_does_not_count_as_saved_while_another_checkpoint_blocks() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.db");

@@ -137,6 +137,11 @@ impl BatchWriter {
         self.writer.write_health()
     }
 
+    /// The maximum number of operations in one commit.
+    pub(in crate::registrar) fn max_batch(&self) -> usize {
+        self.writer.max_batch()
+    }
+
     /// Checks that this connection can write, before the server starts. A right on a found table that is missing now
     /// will not count as a fault later.
     ///

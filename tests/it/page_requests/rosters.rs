@@ -72,9 +72,10 @@ async fn a_line_means_the_one_student_whom_all_its_parts_fit() {
         ("Ben Ito <ana@example.edu>", "The parts of this line mean different students."),
         ("office@example.edu", "2 students fit: write 0044 or 0045."),
         ("Eve, Kim, office@example.edu", "Eve Kim 0044 enrolled"),
+        ("Kim <office@example.edu>", "Kim 0045 enrolled"),
         ("0042, García, Ana, 3rd year", "Ana García 0042 enrolled"),
-        ("#5", "Zoë Martin #5 enrolled"),
-        ("li", "Li #66 enrolled"),
+        ("#5", "Zoë Martin enrolled"),
+        ("li", "Li enrolled"),
     ] {
         let page = school.form(&path, &[("people", line)]).await.is_page(200);
         assert!(page.contains(result), "{line}: {result} is not in {page}");

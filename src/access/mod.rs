@@ -225,38 +225,32 @@ impl Access {
     /// # Errors
     /// When the database cannot be read.
     async fn by_session(&self, hash: SecretHash) -> Result<Option<(Identity, bool)>, DbError> {
-        let read = async || {
-            let session = store::session(&self.0.db, &hash).await?;
-            Ok(session.map(|session| Known {
-                identity: Identity {
-                    actor: Actor::Account(session.account.id),
-                    role: Some(session.account.role),
-                    grants: Grants {
-                        rights: session.account.role.rights(),
-                        student: session.account.student_id,
-                    },
-                    proof: Proof {
-                        version: 0,
-                        expires_at: Some(session.expires_at),
-                        key: Some(*hash.as_bytes()),
-                    },
-                },
-                used_at: session.used_at.instant(),
-            }))
-        };
         let key = Key::Session(hash);
-        let Some(mut known) = self.known(key.clone(), &read).await? else { return Ok(None) };
-        if self.is_unused_for(IDLE_TIMEOUT, known.used_at) {
+        let find = async || self.known(key.clone(), async || self.read_session(hash).await).await;
+        let mut known = find().await?;
+        if known.as_ref().is_some_and(|known| self.is_unused_for(IDLE_TIMEOUT, known.used_at)) {
             // Since it was remembered, it may have been used at another server.
             self.forget(&key);
-            let Some(now) = self.known(key, read).await? else { return Ok(None) };
-            known = now;
-            if self.is_unused_for(IDLE_TIMEOUT, known.used_at) {
-                return Ok(None);
-            }
+            known = find().await?.filter(|known| !self.is_unused_for(IDLE_TIMEOUT, known.used_at));
         }
-        let is_due = self.is_unused_for(USE_INTERVAL, known.used_at);
-        Ok(Some((known.identity, is_due)))
+        Ok(known.map(|known| (known.identity, self.is_unused_for(USE_INTERVAL, known.used_at))))
+    }
+
+    async fn read_session(&self, hash: SecretHash) -> Result<Option<Known>, DbError> {
+        let session = store::session(&self.0.db, &hash).await?;
+        Ok(session.map(|session| Known {
+            identity: Identity {
+                actor: Actor::Account(session.account.id),
+                role: Some(session.account.role),
+                grants: Grants { rights: session.account.role.rights(), student: session.account.student_id },
+                proof: Proof {
+                    version: 0,
+                    expires_at: Some(session.expires_at),
+                    key: Some(*hash.as_bytes()),
+                },
+            },
+            used_at: session.used_at.instant(),
+        }))
     }
 
     fn is_unused_for(&self, time: SignedDuration, used_at: Option<Timestamp>) -> bool {

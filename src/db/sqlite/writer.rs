@@ -314,7 +314,6 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "another program checkpoints at the same time")]
     #[cfg(unix)]
     fn a_new_file_is_for_its_owner_and_group_and_one_that_exists_keeps_its_rights() {
         use std::fs::{File, Permissions};
@@ -333,6 +332,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "another program checkpoints at the same time")]
     fn a_deleted_log_does_not_count_as_saved_while_another_checkpoint_blocks() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.db");

@@ -171,7 +171,8 @@ impl CoursesPage {
     fn to_change(&self) -> String {
         let mut link = form_urlencoded::Serializer::new(String::new());
         self.query.append_filters(&mut link);
-        format!("/seat-changes/new?{}", link.finish())
+        let filters = link.finish();
+        format!("/seat-changes/new{}{filters}", if filters.is_empty() { "" } else { "?" })
     }
 
     /// What a student's page shows of it.

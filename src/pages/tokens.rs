@@ -16,8 +16,9 @@ use crate::http::fields::{self, Draft, Fields};
 use crate::http::problem::Problem;
 use crate::http::routes::{Routes, only};
 use crate::lists::{Limit, Page};
-use crate::registrar::{CreateToken, Refusal, RevokeToken, Right, Rights, Role, Token};
+use crate::registrar::{CreateToken, Refusal, RevokeToken, Right, Rights, Role, Student, Token};
 use crate::state::{App, AppState};
+use crate::students::store::find;
 
 /// The page.
 const PAGE: &str = "/tokens";
@@ -39,6 +40,8 @@ pub(super) fn routes() -> Routes<AppState> {
 struct TokensPage {
     frame: Frame,
     tokens: Vec<Token>,
+    /// The students who have one of them.
+    students: Vec<Student>,
     /// The token that was just created.
     created: Option<Created>,
     values: FormValues,
@@ -58,8 +61,17 @@ impl TokensPage {
     async fn load(app: &App) -> Result<Self, Problem> {
         let listing = access::tokens(&app.viewer);
         let tokens = listing.read(&app.viewer, &Page::first(Limit::MAX)).await?.rows;
+        let mut students = Vec::new();
+        for id in tokens.iter().filter_map(|token| token.student_id) {
+            students.extend(find(&app.viewer, id).await?);
+        }
         let (frame, values) = (Frame::new(app, "tokens"), FormValues::default());
-        Ok(Self { frame, tokens, created: None, values, refusal: None, key: new_key() })
+        Ok(Self { frame, tokens, students, created: None, values, refusal: None, key: new_key() })
+    }
+
+    /// The student who a token belongs to.
+    fn student_of(&self, token: &Token) -> Option<&Student> {
+        self.students.iter().find(|student| Some(student.id) == token.student_id)
     }
 
     /// Whether the form begins with this role: what was typed before, otherwise an admin first, then a registrar.

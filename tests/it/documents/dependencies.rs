@@ -10,11 +10,10 @@ const PAGE: &str = "docs/contribute/dependencies.md";
 const MARK: &str =
     "<!-- The rest is written by a test: MATRICULA_UPDATE_DOCS=1 cargo nextest run documents -->\n";
 /// A manifest, a section of it, and what the section is for.
-const SECTIONS: [(&str, &str, &str); 7] = [
+const SECTIONS: [(&str, &str, &str); 6] = [
     ("Cargo.toml", "[dependencies]", "The program"),
     ("Cargo.toml", "[dev-dependencies]", "The tests"),
     ("bench/Cargo.toml", "[dependencies]", "The benchmark"),
-    ("bench/Cargo.toml", "[dev-dependencies]", "The tests of the benchmark"),
     ("torture/Cargo.toml", "[dependencies]", "Torture"),
     ("torture/Cargo.toml", "[dev-dependencies]", "The tests of torture"),
     ("xtask/Cargo.toml", "[dependencies]", "The tools in xtask"),

@@ -1,6 +1,6 @@
 //! Rows of courses and of their sections.
 
-use super::drafts::{CourseDraft, Drafts, SectionDraft};
+use super::drafts::{CourseDraft, CrossListing, Drafts, SectionDraft};
 use super::meaning::Meaning;
 use super::reasons::Reason;
 use super::report::Format;
@@ -55,18 +55,19 @@ pub(super) fn read_section(row: &Row<'_>, drafts: &mut Drafts) -> Result<(), Fau
     Ok(())
 }
 
-/// Reads that a section has moved to another course.
-pub(super) fn read_cross_listing(row: &Row<'_>, drafts: &mut Drafts) -> Result<(), Fault> {
+/// Reads that a section has moved to another course; returns whether it has moved back since.
+pub(super) fn read_cross_listing(row: &Row<'_>, drafts: &mut Drafts) -> Result<bool, Fault> {
     let Some(section) = section_key(row)? else {
         return Err(row.fault(Meaning::Section, Reason::NumberMissing));
     };
     let Some(course) = row.id(Meaning::Code)? else {
         return Err(row.fault(Meaning::Code, Reason::CourseMissing));
     };
-    if standing(row)? == Standing::Active {
-        drafts.cross_listings.insert(section, course);
+    let is_over = standing(row)? != Standing::Active;
+    if !is_over {
+        drafts.cross_listings.push(CrossListing { origin: row.origin, section, course });
     }
-    Ok(())
+    Ok(is_over)
 }
 
 /// The id of a section. In Clever it is unique only within a school.

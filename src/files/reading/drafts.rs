@@ -57,6 +57,15 @@ pub(super) struct SectionDraft {
     pub(super) is_course: bool,
 }
 
+/// A section of Canvas that has moved to another course.
+#[derive(Debug)]
+pub(super) struct CrossListing {
+    pub(super) origin: Origin,
+    pub(super) section: Box<str>,
+    /// The course to which it has moved.
+    pub(super) course: Box<str>,
+}
+
 /// A student and a course.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct EnrollmentDraft<S = Reference> {
@@ -105,8 +114,7 @@ pub(super) struct Drafts {
     pub(super) people: Vec<PersonDraft>,
     pub(super) courses: Vec<CourseDraft>,
     pub(super) sections: Vec<SectionDraft>,
-    /// The courses to which sections have moved, by section.
-    pub(super) cross_listings: HashMap<Box<str>, Box<str>>,
+    pub(super) cross_listings: Vec<CrossListing>,
     pub(super) enrollments: Vec<EnrollmentDraft>,
     /// Enrollments that name their students by integration ids.
     pub(super) by_integration_id: Vec<EnrollmentDraft<IntegrationId>>,

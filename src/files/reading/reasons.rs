@@ -63,6 +63,8 @@ pub enum Reason {
     Lookalike(Origin),
     /// The section belongs to another course.
     SectionOfAnotherCourse,
+    /// No row describes the section.
+    SectionNotInFiles,
     /// No student of the files has the integration id.
     IntegrationIdUnknown,
     /// Several students of the files have the integration id.
@@ -159,6 +161,7 @@ impl Reason {
             Self::EmailNotUnique(_) => "email-not-unique",
             Self::Lookalike(_) => "id-looks-the-same",
             Self::SectionOfAnotherCourse => "section-of-another-course",
+            Self::SectionNotInFiles => "section-not-in-files",
             Self::IntegrationIdUnknown => "integration-id-unknown",
             Self::IntegrationIdShared => "integration-id-not-unique",
         }
@@ -218,6 +221,9 @@ impl fmt::Display for Reason {
                 other.line
             ),
             Self::SectionOfAnotherCourse => write!(to, "The section belongs to another course."),
+            Self::SectionNotInFiles => {
+                write!(to, "No row of these files describes the section: add the file with the sections.")
+            }
             Self::IntegrationIdShared => {
                 write!(to, "Several students of these files have this integration id.")
             }

@@ -191,6 +191,34 @@ fn sections_of_canvas_are_the_course_or_courses_of_their_own() {
 }
 
 #[test]
+fn a_section_of_canvas_moves_to_one_course_that_the_files_know() {
+    let courses_csv = "course_id,short_name,long_name,status\nC1,BIO,Biology,active\nC2,ART,Art,active\nC3,LOG,Logic,active\n";
+    let sections = "section_id,course_id,name,status\nS1,C1,Morning,active\nS2,C2,Art,active\n";
+    let moves = "xlist_course_id,section_id,status\nC3,S1,active\nC1,S2,active\nC3,S2,active\nC3,S9,active\nC2,S1,deleted\n";
+    let enrolled =
+        "course_id,section_id,user_id,role,status\nC1,S1,s1,student,active\n,S2,s2,student,active\n";
+    let set = [
+        text("courses.csv", courses_csv),
+        text("sections.csv", sections),
+        text("xlists.csv", moves),
+        text("enrollments.csv", enrolled),
+    ];
+    let reading = read_all(&set);
+    assert_eq!(enrollments(&reading), ["s1 in C3", "s2 in C2"]);
+    assert_eq!(
+        refused(&reading),
+        [
+            "xlists.csv:3 contradicts-another-row",
+            "xlists.csv:4 contradicts-another-row",
+            "xlists.csv:5 section-not-in-files"
+        ]
+    );
+    assert_eq!(skipped(&reading, "xlists.csv", Skipped::OnlySection), 2);
+    // Who is in the course that the section has left may be enrolled twice.
+    assert_eq!(reading.other_codes["C3"], ["C3/S1".into(), "C1".into(), "C1/S1".into()]);
+}
+
+#[test]
 fn an_archive_may_have_folders_and_litter() {
     let set = files("01");
     let mut entries: Vec<(String, &[u8])> =

@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::settle::{refuse_lookalikes, report, settle as settle_rows};
-use crate::files::reading::drafts::{CourseDraft, Drafts, EnrollmentDraft, SectionDraft};
+use crate::files::reading::drafts::{CourseDraft, CrossListing, Drafts, EnrollmentDraft, SectionDraft};
 use crate::files::reading::reasons::Reason;
 use crate::files::reading::report::{Reading, Skipped};
 use crate::files::reading::rows::{CourseKey, CourseRow};
@@ -66,7 +66,7 @@ pub(super) fn named(drafts: &Drafts) -> HashSet<Box<str>> {
         let within = section.course.as_ref().map(|course| within(course, &section.key));
         [Some(section.key.clone()), section.course.clone(), within].into_iter().flatten()
     });
-    let of_cross_listings = drafts.cross_listings.values().cloned();
+    let of_cross_listings = drafts.cross_listings.iter().map(|listing| listing.course.clone());
     of_enrollments.chain(of_courses).chain(of_sections).chain(of_cross_listings).collect()
 }
 
@@ -91,13 +91,7 @@ pub(super) fn settle(drafts: &mut Drafts, reading: &mut Reading) -> Sections {
         },
     );
     report(settled, drafts, reading, |other| Reason::Contradicts(other, "section"));
-    let mut moved_from: HashMap<Box<str>, Box<str>> = HashMap::new();
-    for section in sections.iter_mut().filter(|section| !section.is_course) {
-        let Some(course) = drafts.cross_listings.get(&section.key) else { continue };
-        if let Some(left) = section.course.replace(course.clone()) {
-            moved_from.insert(section.key.clone(), left);
-        }
-    }
+    let mut moved_from = move_sections(&mut sections, drafts, reading);
     let mut counts: HashMap<Box<str>, u32> = HashMap::new();
     for section in sections.iter().filter(|section| !section.is_course) {
         *counts.entry(section.course.clone().unwrap_or_default()).or_default() += 1;
@@ -118,7 +112,11 @@ pub(super) fn settle(drafts: &mut Drafts, reading: &mut Reading) -> Sections {
         };
         if let Some(course) = section.course.as_ref().filter(|_| !section.is_course) {
             let other = if is_course { course.clone() } else { within(course, &section.key) };
-            reading.other_codes.entry(code.clone()).or_default().push(other);
+            let others = reading.other_codes.entry(code.clone()).or_default();
+            others.push(other);
+            if let Some(left) = moved_from.get(&section.key) {
+                others.extend([left.clone(), within(left, &section.key)]);
+            }
         }
         let key = section.key.clone();
         found.0.insert(
@@ -138,6 +136,38 @@ pub(super) fn settle(drafts: &mut Drafts, reading: &mut Reading) -> Sections {
     }
     settle_courses(drafts, reading);
     found
+}
+
+/// Moves sections to other courses, as the files say; returns the courses that they have left, by section.
+fn move_sections(
+    sections: &mut [SectionDraft],
+    drafts: &mut Drafts,
+    reading: &mut Reading,
+) -> HashMap<Box<str>, Box<str>> {
+    let mut listings = std::mem::take(&mut drafts.cross_listings);
+    let settled = settle_rows(
+        &mut listings,
+        |listing| listing.section.clone(),
+        |listing| (listing.origin, None),
+        |one, two| one.course == two.course,
+    );
+    report(settled, drafts, reading, |other| Reason::Contradicts(other, "section"));
+    let mut listings: HashMap<_, _> =
+        listings.into_iter().map(|listing| (listing.section.clone(), listing)).collect();
+    let mut moved_from = HashMap::new();
+    for section in sections.iter_mut().filter(|section| !section.is_course) {
+        let Some(CrossListing { origin, course, .. }) = listings.remove(&section.key) else { continue };
+        skip(reading, origin.file, Skipped::OnlySection);
+        if let Some(left) = section.course.replace(course) {
+            moved_from.insert(section.key.clone(), left);
+        }
+    }
+    let mut unknown: Vec<_> = listings.into_values().map(|listing| listing.origin).collect();
+    unknown.sort_unstable();
+    for origin in unknown {
+        drafts.refuse(origin, None, Reason::SectionNotInFiles);
+    }
+    moved_from
 }
 
 struct Named {

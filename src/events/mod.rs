@@ -22,6 +22,7 @@ pub struct LogEntry {
     /// RFC 3339, UTC, milliseconds; never earlier than the previous entry.
     pub at: Stamp,
     /// What happened.
+    #[schema(value_type = api::EventType)]
     pub r#type: String,
     /// The student, if the event is about one.
     #[schema(required)]

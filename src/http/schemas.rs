@@ -102,6 +102,20 @@ pub(super) fn close_bodies(document: &mut OpenApi) {
     }
 }
 
+/// Removes `default: null`, which stands at every field that may be left out, also where null is not allowed.
+pub(super) fn remove_null_defaults(document: &mut OpenApi) {
+    let Some(components) = &mut document.components else { return };
+    for property in
+        components.schemas.values_mut().flat_map(objects).flat_map(|object| object.properties.values_mut())
+    {
+        if let RefOr::T(Schema::Object(Object { default, .. }) | Schema::Array(Array { default, .. })) =
+            property
+        {
+            *default = default.take().filter(|default| !default.is_null());
+        }
+    }
+}
+
 /// The object that a schema is, or those that it may be.
 fn objects(schema: &mut RefOr<Schema>) -> Vec<&mut Object> {
     match schema {

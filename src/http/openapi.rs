@@ -23,7 +23,9 @@ use super::reply::{
     Restored, StreamedArray,
 };
 use super::routes::Policy;
-use super::schemas::{close_bodies, inline_values, operations, remove_null_defaults, unwrap_optional_bodies};
+use super::schemas::{
+    close_bodies, inline_values, name_variants, operations, remove_defaults, unwrap_optional_bodies,
+};
 use super::security::add_security;
 use crate::registrar::{MAX_GROUP_NAME, MAX_ID, Outcome};
 
@@ -36,7 +38,7 @@ pub fn complete(document: &mut OpenApi, policy: &Policy, kinds: impl Iterator<It
     inline_values(document);
     unwrap_optional_bodies(document);
     close_bodies(document);
-    remove_null_defaults(document);
+    remove_defaults(document);
     for (path, item) in &mut document.paths.paths {
         if let Some(post) = &mut item.post {
             add_idempotency_key(post);
@@ -53,7 +55,9 @@ pub fn complete(document: &mut OpenApi, policy: &Policy, kinds: impl Iterator<It
         }
     }
     problem_schemas::complete(document, kinds);
+    // After the examples: the one of a body has one of each kind.
     examples::complete(document);
+    name_variants(document);
 }
 
 /// Documents `Idempotency-Key`, which every POST accepts.
@@ -340,7 +344,7 @@ impl<T: ToSchema> IntoResponses for ListOrStream<T> {
 
 impl IntoResponses for EventStream {
     fn responses() -> Responses {
-        let example = "id: 12\ndata: {\"seq\": 12, \"type\": \"student.created\"}\n\n";
+        let example = "id: 12\ndata: {\"seq\":12,\"at\":\"2026-09-01T08:00:00.000Z\",\"type\":\"student.created\",\"student_id\":4,\"course_id\":null,\"enrollment_id\":null,\"actor\":\"account:3\",\"request_id\":\"5f0c1d2e3a4b5c6d-7\",\"data\":{}}\n\n";
         let events = ContentBuilder::new().schema(Some(text_schema())).example(Some(json!(example))).build();
         let response = ResponseBuilder::new()
             .description("Events as they happen, until the client closes the connection.")

@@ -5,12 +5,11 @@ use serde_json::{Value, json};
 use utoipa::PartialSchema;
 use utoipa::openapi::content::{Content, ContentBuilder};
 use utoipa::openapi::example::ExampleBuilder;
-use utoipa::openapi::extensions::Extensions;
-use utoipa::openapi::schema::{Discriminator, Object, OneOfBuilder, Schema};
+use utoipa::openapi::schema::{Discriminator, OneOfBuilder, Schema};
 use utoipa::openapi::{OpenApi, Ref, RefOr, Response};
 
 use super::problem::{Kind, ProblemBody, Scope};
-use super::schemas::operations;
+use super::schemas::{capitalized, constant, operations};
 
 const MEDIA_TYPE: &str = "application/problem+json";
 
@@ -67,11 +66,7 @@ fn one_of(kinds: impl Iterator<Item = &'static Kind>) -> RefOr<Schema> {
 
 /// The name of the schema: `CourseFullProblem` of `course-full`.
 fn name(kind: &Kind) -> String {
-    let words = kind.slug.split('-').map(|word| {
-        let (first, rest) = word.split_at(1);
-        first.to_uppercase() + rest
-    });
-    words.collect::<String>() + "Problem"
+    kind.slug.split('-').map(capitalized).collect::<String>() + "Problem"
 }
 
 fn address(kind: &Kind) -> String {
@@ -93,15 +88,6 @@ fn schema(kind: &Kind) -> RefOr<Schema> {
         }
     }
     RefOr::T(Schema::Object(object))
-}
-
-/// A schema of the same type and description for one value only.
-fn constant(of_kind: &Object, value: Value) -> Object {
-    let mut constant = Object::with_type(of_kind.schema_type.clone());
-    constant.description.clone_from(&of_kind.description);
-    // utoipa has no field for `const`; an extension is a field of any name.
-    constant.extensions = Some(Extensions::from_iter([("const", value)]));
-    constant
 }
 
 fn example(kind: &Kind) -> Value {

@@ -91,7 +91,11 @@ fn api() -> Routes<AppState> {
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "matricula", description = "Course registration: which students are enrolled in which courses."),
+    info(
+        title = "matricula",
+        description = "Course registration: which students are enrolled in which courses.",
+        contact(name = "Whoever runs this server")
+    ),
     servers((url = "/", description = "This server")),
     tags(
         (name = "enrollments", description = "Students in courses"),

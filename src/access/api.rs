@@ -37,6 +37,8 @@ pub fn routes() -> Routes<AppState> {
 }
 
 /// Who am I
+///
+/// The sender of the request: an account or a token, its role, and what it may do. Open to everybody who has signed in.
 #[utoipa::path(get, path = "/api/v1/me", operation_id = "get_me", tag = "access")]
 async fn me(app: App, _: NoQuery) -> Result<Found<Me>, Refused<()>> {
     let identity = &app.identity;

@@ -10,13 +10,11 @@ use axum::http::request::Parts;
 use futures_util::StreamExt as _;
 use serde::Deserialize;
 use serde_json::json;
-use utoipa::openapi::RefOr;
 use utoipa::openapi::path::{Parameter, ParameterIn};
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
-use utoipa::{IntoParams, PartialSchema, ToSchema};
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
-use super::{Filter, LogEntry, store};
+use super::{EventType, Filter, LogEntry, store};
 use crate::count::thousands;
 use crate::http::extract::{Parameters, Query, from_text};
 use crate::http::invalid::invalid;
@@ -207,22 +205,6 @@ impl FromStr for Number {
         let number =
             digits.then(|| text.parse().ok()).flatten().filter(|number| (0..=MAX_ID).contains(number));
         number.map(Self).ok_or_else(|| format!("must be a whole number from 0 to {}", thousands(MAX_ID)))
-    }
-}
-
-/// What an entry of the log is about.
-#[derive(Debug)]
-pub(crate) struct EventType(EventKind);
-
-impl ToSchema for EventType {}
-
-impl PartialSchema for EventType {
-    fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new()
-            .schema_type(Type::String)
-            .description(Some("What happened."))
-            .enum_values(Some(EventKind::ALL.iter().map(|kind| kind.as_str())))
-            .into()
     }
 }
 

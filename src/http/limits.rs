@@ -30,7 +30,6 @@ use super::log_position::X_MATRICULA_SEQ;
 use super::memory;
 use super::observe::{ObserveLayer, RequestId, X_REQUEST_ID};
 use super::problem::{MalformedRequest, Problem, ProblemKind as _, ProblemPage};
-use super::reply::{X_NEXT_CURSOR, X_TOTAL_COUNT};
 use super::server::WithoutTls;
 use super::system;
 use crate::config::{Origin, PublicUrl};
@@ -137,8 +136,8 @@ fn cors(origins: &[Origin]) -> Option<CorsLayer> {
             ETAG,
             X_REQUEST_ID,
             X_MATRICULA_SEQ,
-            X_TOTAL_COUNT,
-            X_NEXT_CURSOR,
+            HeaderName::from_static("x-total-count"),
+            HeaderName::from_static("x-next-cursor"),
         ])
         .max_age(Duration::from_mins(10));
     (!origins.is_empty()).then_some(layer)

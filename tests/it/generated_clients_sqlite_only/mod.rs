@@ -38,16 +38,31 @@ impl Served {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// Runs the finished client, which ends with a word only if everything was as it should be.
-    fn registers(&self, client: &mut Command) {
+    /// Runs a program with the finished client, and returns what it prints.
+    fn prints(&self, program: &mut Command) -> String {
         let address = format!("http://{}", self.server.address);
-        assert_eq!(self.run(client.args([&address, &self.token])), "registered\n");
+        self.run(program.env("ADDRESS", address).env("TOKEN", &self.token))
+    }
+
+    /// Runs the registration, which ends with a word only if everything was as it should be.
+    fn registers(&self, program: &mut Command) {
+        assert_eq!(self.prints(program), "registered\n");
         passes(&matricula().arg("check").arg("--database").arg(self.database.argument()).output().unwrap());
     }
 }
 
 fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/generated_clients_sqlite_only").join(name)
+}
+
+/// The code in this language on the page about these clients.
+fn code_on_the_page(language: &str) -> String {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/integrate/clients.md");
+    let page = std::fs::read_to_string(page).unwrap();
+    let blocks = page.split(&format!("```{language}\n")).skip(1);
+    let code: String = blocks.filter_map(|block| block.split_once("```")).map(|(code, _)| code).collect();
+    assert!(!code.is_empty(), "there is no {language} on the page");
+    code
 }
 
 #[tokio::test]
@@ -66,8 +81,14 @@ async fn a_python_client_registers_students() {
         "--config",
         "settings.yml",
     ]));
-    let mut client = tool("venv/bin/python");
-    served.registers(client.arg(script("registration.py")).env("PYTHONPATH", served.folder.path()));
+    let python = || {
+        let mut python = tool("venv/bin/python");
+        python.env("PYTHONPATH", served.folder.path());
+        python
+    };
+    served.registers(python().arg(script("registration.py")));
+    let page = code_on_the_page("python");
+    assert_eq!(served.prints(python().args(["-c", &page])), "0 of 0 seats are taken.\n");
 }
 
 #[tokio::test]
@@ -77,6 +98,7 @@ async fn a_typescript_client_registers_students() {
     std::os::unix::fs::symlink(modules, served.folder.path().join("node_modules")).unwrap();
     std::fs::write(served.folder.path().join("package.json"), "{\"type\": \"module\"}").unwrap();
     std::fs::copy(script("registration.ts"), served.folder.path().join("registration.ts")).unwrap();
+    std::fs::write(served.folder.path().join("page.ts"), code_on_the_page("ts")).unwrap();
     served.run(tool("node_modules/.bin/openapi-typescript").args([
         "openapi.json",
         "--output",
@@ -91,6 +113,9 @@ async fn a_typescript_client_registers_students() {
         "--types",
         "node",
         "registration.ts",
+        "page.ts",
     ]));
     served.registers(Command::new("node").arg("registration.js"));
+    let printed = served.prints(Command::new("node").arg("page.js"));
+    assert_eq!(printed, "0 of 0 seats are taken.\nplanned 1\n");
 }

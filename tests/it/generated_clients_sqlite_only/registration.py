@@ -1,10 +1,7 @@
-"""A whole registration with the client that openapi-python-client makes from the document of the server.
-
-Usage: registration.py <address of the server> <token>
-"""
+"""A whole registration with the client that openapi-python-client makes from the document of the server."""
 
 import json
-import sys
+import os
 from io import BytesIO
 
 from matricula_client import AuthenticatedClient, Client
@@ -37,7 +34,7 @@ from matricula_client.models import (
 )
 from matricula_client.types import File
 
-address, token = sys.argv[1:]
+address, token = os.environ["ADDRESS"], os.environ["TOKEN"]
 
 # Without a token, the answer is a problem of a class of its own.
 refused = get_me.sync(client=Client(address))

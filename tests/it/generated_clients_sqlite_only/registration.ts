@@ -1,13 +1,11 @@
 // A whole registration with openapi-fetch, with the types that openapi-typescript makes from the document of the server.
-//
-// Usage: node registration.js <address of the server> <token>
 import createClient from "openapi-fetch";
 import type { components, paths } from "./matricula.js";
 
 type Schemas = components["schemas"];
 
-const [address, token] = process.argv.slice(2);
-const client = createClient<paths>({ baseUrl: address, headers: { authorization: `Bearer ${token}` } });
+const { ADDRESS: baseUrl, TOKEN: token } = process.env;
+const client = createClient<paths>({ baseUrl, headers: { authorization: `Bearer ${token}` } });
 
 function check(holds: boolean, what: unknown): asserts holds {
   if (!holds) throw new Error(JSON.stringify(what));
@@ -20,7 +18,7 @@ function ok<T>({ data, error }: { data?: T; error?: unknown }): T {
 }
 
 // Without a token, the answer is a problem.
-const refused = await createClient<paths>({ baseUrl: address }).GET("/api/v1/me");
+const refused = await createClient<paths>({ baseUrl }).GET("/api/v1/me");
 check(refused.error?.type === "/problems/unauthorized", refused);
 const me: Schemas["Me"] = ok(await client.GET("/api/v1/me"));
 check(me.role === "admin", me);

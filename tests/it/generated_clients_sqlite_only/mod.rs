@@ -59,7 +59,8 @@ fn script(name: &str) -> PathBuf {
 fn code_on_the_page(language: &str) -> String {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/integrate/clients.md");
     let page = std::fs::read_to_string(page).unwrap();
-    let blocks = page.split(&format!("```{language}\n")).skip(1);
+    let fence = format!("```{language}\n");
+    let blocks = page.split(&fence).skip(1);
     let code: String = blocks.filter_map(|block| block.split_once("```")).map(|(code, _)| code).collect();
     assert!(!code.is_empty(), "there is no {language} on the page");
     code

@@ -17,7 +17,8 @@ use crate::http::problem::{
 use crate::imports::ImportError;
 use crate::imports::report::{self, RefusedFile};
 use crate::registrar::{
-    AccountId, CourseId, Enrollment, Hold, Limits, MAX_GROUP_OPENINGS, Outcome, Refusal, StudentId, Version,
+    AccountId, CourseId, Enrollment, Hold, Limits, MAX_GROUP_OPENINGS, MAX_ID, Outcome, Refusal, StudentId,
+    Version,
 };
 use crate::shares::QuotaError;
 
@@ -357,7 +358,7 @@ impl FromPath for AccountId {
     fn read(given: &dyn Fn(&str) -> String) -> Result<Self, Problem> {
         let text = given("account_id");
         let is_plain = text.bytes().all(|byte| byte.is_ascii_digit());
-        let id = text.parse().ok().filter(|id: &i64| is_plain && *id > 0);
+        let id = text.parse().ok().filter(|id| is_plain && (1..=MAX_ID).contains(id));
         id.map(Self).ok_or_else(|| Problem::new::<AccountNotFound>("There is no such account."))
     }
 }

@@ -55,8 +55,8 @@ pub fn complete(document: &mut OpenApi, policy: &Policy, kinds: impl Iterator<It
         }
     }
     problem_schemas::complete(document, kinds);
-    // After the examples: the one of a body has one of each kind.
     examples::complete(document);
+    // Last, since the example of a list of operations is made of those of its variants.
     name_variants(document);
 }
 

@@ -37,7 +37,9 @@ pub fn routes() -> Routes<AppState> {
 }
 
 /// Who am I
-#[utoipa::path(get, path = "/api/v1/me", tag = "access")]
+///
+/// The sender of the request: an account or a token, its role, and what it may do. Open to everybody who has signed in.
+#[utoipa::path(get, path = "/api/v1/me", operation_id = "get_me", tag = "access")]
 async fn me(app: App, _: NoQuery) -> Result<Found<Me>, Refused<()>> {
     let identity = &app.identity;
     Ok(Found(Me {
@@ -51,7 +53,13 @@ async fn me(app: App, _: NoQuery) -> Result<Found<Me>, Refused<()>> {
 /// List one's own courses
 ///
 /// For the student who the caller is, in order of enrollment.
-#[utoipa::path(get, path = "/api/v1/me/courses", tag = "access", params(PageQuery))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/me/courses",
+    operation_id = "list_my_courses",
+    tag = "access",
+    params(PageQuery)
+)]
 async fn my_courses(
     app: App,
     Query(query): Query<PageQuery>,
@@ -66,7 +74,7 @@ async fn my_courses(
 ///
 /// `token` in the answer is the only copy of the secret: it is shown once, and not to a request that is repeated with
 /// the same `Idempotency-Key`. The first token, like the first account, ends the open mode.
-#[utoipa::path(post, path = "/api/v1/tokens", tag = "access")]
+#[utoipa::path(post, path = "/api/v1/tokens", operation_id = "create_token", tag = "access")]
 async fn create_token(
     app: App,
     _: NoQuery,
@@ -83,7 +91,7 @@ async fn create_token(
 /// List the tokens
 ///
 /// Without their secrets, and without those that were revoked.
-#[utoipa::path(get, path = "/api/v1/tokens", tag = "access", params(PageQuery))]
+#[utoipa::path(get, path = "/api/v1/tokens", operation_id = "list_tokens", tag = "access", params(PageQuery))]
 async fn tokens(
     app: App,
     Query(query): Query<PageQuery>,
@@ -95,7 +103,7 @@ async fn tokens(
 }
 
 /// Read a token
-#[utoipa::path(get, path = "/api/v1/tokens/{token_id}", tag = "access")]
+#[utoipa::path(get, path = "/api/v1/tokens/{token_id}", operation_id = "get_token", tag = "access")]
 async fn token(
     app: App,
     id: PathParams<TokenId>,
@@ -108,7 +116,7 @@ async fn token(
 /// Revoke a token
 ///
 /// This server refuses it at once, every other server on the database within a second.
-#[utoipa::path(delete, path = "/api/v1/tokens/{token_id}", tag = "access")]
+#[utoipa::path(delete, path = "/api/v1/tokens/{token_id}", operation_id = "revoke_token", tag = "access")]
 async fn revoke_token(
     app: App,
     id: PathParams<TokenId>,
@@ -141,6 +149,7 @@ impl Resource for Token {}
 
 /// A new token with its secret.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"id": 57, "name": "Learning platform", "role": "registrar", "scopes": ["rosters:read"], "student_id": null, "created_at": "2026-09-01T08:00:00.000Z", "expires_at": null, "revoked_at": null, "used_at": null, "token": "mtr_3fQ0wVb1yT9sK2LxN7aZrE5hCjU8dGmP"}))]
 pub struct CreatedToken {
     #[serde(flatten)]
     entry: Token,

@@ -44,7 +44,7 @@ pub fn routes() -> Routes<AppState> {
 /// or none: then the refused operations say why, and the others have the status 424. All other writes wait for that
 /// commit, so `mode=all` takes at most 1,000 operations. With it, seats that operations give up serve the other
 /// operations of the request first, whatever their order, and then the waitlist: two students can exchange their seats.
-#[utoipa::path(post, path = "/api/v1/enrollments/batch", tag = "enrollments", params(BatchQuery), request_body = Vec<NewOperation>)]
+#[utoipa::path(post, path = "/api/v1/enrollments/batch", operation_id = "run_enrollment_batch", tag = "enrollments", params(BatchQuery), request_body = Vec<NewOperation>)]
 async fn carry_out(
     app: App,
     Query(query): Query<BatchQuery>,

@@ -36,7 +36,7 @@ pub fn routes() -> Routes<AppState> {
 }
 
 /// Add a course
-#[utoipa::path(post, path = "/api/v1/courses", tag = "courses")]
+#[utoipa::path(post, path = "/api/v1/courses", operation_id = "create_course", tag = "courses")]
 async fn create(
     app: App,
     _: NoQuery,
@@ -50,7 +50,13 @@ async fn create(
 ///
 /// Complete without `limit`; with `limit` in pages, with a `Link` to the next page. With `Accept: text/csv`, the answer is
 /// a CSV file with the columns of the export.
-#[utoipa::path(get, path = "/api/v1/courses", tag = "courses", params(PageQuery, CourseList))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/courses",
+    operation_id = "list_courses",
+    tag = "courses",
+    params(PageQuery, CourseList)
+)]
 async fn list(
     app: App,
     Query(query): Query<CourseList>,
@@ -68,7 +74,7 @@ async fn list(
 }
 
 /// Read a course
-#[utoipa::path(get, path = "/api/v1/courses/{course_id}", tag = "courses")]
+#[utoipa::path(get, path = "/api/v1/courses/{course_id}", operation_id = "get_course", tag = "courses")]
 async fn show(
     app: App,
     id: PathParams<CourseId>,
@@ -83,7 +89,7 @@ async fn show(
 /// Change a course
 ///
 /// A merge patch (RFC 7396): fields that are left out do not change.
-#[utoipa::path(patch, path = "/api/v1/courses/{course_id}", tag = "courses")]
+#[utoipa::path(patch, path = "/api/v1/courses/{course_id}", operation_id = "update_course", tag = "courses")]
 async fn change(
     app: App,
     id: PathParams<CourseId>,
@@ -100,7 +106,13 @@ async fn change(
 ///
 /// Refused while the course has students or a waitlist, unless `drop=true` ends those enrollments in the same
 /// transaction.
-#[utoipa::path(delete, path = "/api/v1/courses/{course_id}", tag = "courses", params(CourseDeletion))]
+#[utoipa::path(
+    delete,
+    path = "/api/v1/courses/{course_id}",
+    operation_id = "delete_course",
+    tag = "courses",
+    params(CourseDeletion)
+)]
 async fn delete(
     app: App,
     id: PathParams<CourseId>,

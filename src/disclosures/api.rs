@@ -30,6 +30,7 @@ pub fn routes() -> Routes<AppState> {
 #[utoipa::path(
     get,
     path = "/api/v1/students/{student_id}/disclosures",
+    operation_id = "list_student_disclosures",
     tag = "access",
     params(PageQuery, DisclosureQuery)
 )]

@@ -50,7 +50,12 @@ pub fn routes() -> Routes<AppState> {
 /// a seat or nothing. With `override`, which needs the
 /// scope `enrollments:write`, the student gets a seat although the course is full, others wait for it, or its
 /// registration is not open. A student who waits for the course leaves its waitlist; the others keep their places.
-#[utoipa::path(post, path = "/api/v1/students/{student_id}/courses", tag = "enrollments")]
+#[utoipa::path(
+    post,
+    path = "/api/v1/students/{student_id}/courses",
+    operation_id = "enroll",
+    tag = "enrollments"
+)]
 async fn enroll(
     app: App,
     student: PathParams<StudentId>,
@@ -73,6 +78,7 @@ async fn enroll(
 #[utoipa::path(
     get,
     path = "/api/v1/students/{student_id}/courses",
+    operation_id = "list_student_courses",
     tag = "enrollments",
     params(PageQuery, AsOfQuery)
 )]
@@ -103,6 +109,7 @@ async fn courses(
 #[utoipa::path(
     put,
     path = "/api/v1/students/{student_id}/courses/{course_id}",
+    operation_id = "ensure_enrolled",
     tag = "enrollments",
     request_body = Option<EnsuredEnrollment>
 )]
@@ -126,7 +133,12 @@ async fn ensure(
 }
 
 /// Read the enrollment of a student in a course
-#[utoipa::path(get, path = "/api/v1/students/{student_id}/courses/{course_id}", tag = "enrollments")]
+#[utoipa::path(
+    get,
+    path = "/api/v1/students/{student_id}/courses/{course_id}",
+    operation_id = "get_enrollment",
+    tag = "enrollments"
+)]
 async fn show(
     app: App,
     pair: PathParams<(StudentId, CourseId)>,
@@ -148,6 +160,7 @@ async fn show(
 #[utoipa::path(
     delete,
     path = "/api/v1/students/{student_id}/courses/{course_id}",
+    operation_id = "drop_enrollment",
     tag = "enrollments",
     params(DropQuery)
 )]
@@ -168,7 +181,12 @@ async fn drop_course(
 /// The enrollment comes back with its id, its `enrolled_at` and its further columns, over capacity if need be; a place on
 /// the waitlist with its `joined_at` and its position, or with the seat that is free by now. Needs the scope
 /// `enrollments:write`.
-#[utoipa::path(post, path = "/api/v1/students/{student_id}/courses/{course_id}/restore", tag = "enrollments")]
+#[utoipa::path(
+    post,
+    path = "/api/v1/students/{student_id}/courses/{course_id}/restore",
+    operation_id = "restore_enrollment",
+    tag = "enrollments"
+)]
 async fn restore(
     app: App,
     pair: PathParams<(StudentId, CourseId)>,
@@ -190,6 +208,7 @@ async fn restore(
 #[utoipa::path(
     get,
     path = "/api/v1/courses/{course_id}/students",
+    operation_id = "list_course_students",
     tag = "enrollments",
     params(PageQuery, RosterQuery)
 )]

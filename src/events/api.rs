@@ -3,19 +3,18 @@
 use std::convert::Infallible;
 use std::str::FromStr;
 
-use axum::extract::OptionalFromRequestParts;
+use axum::extract::{FromRequestParts, OptionalFromRequestParts};
 use axum::http::HeaderValue;
 use axum::http::header::ACCEPT;
 use axum::http::request::Parts;
 use futures_util::StreamExt as _;
 use serde::Deserialize;
 use serde_json::json;
-use utoipa::openapi::RefOr;
-use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
-use utoipa::{IntoParams, PartialSchema, ToSchema};
+use utoipa::openapi::path::{Parameter, ParameterIn};
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
-use super::{Filter, LogEntry, store};
+use super::{EventType, Filter, LogEntry, store};
 use crate::count::thousands;
 use crate::http::extract::{Parameters, Query, from_text};
 use crate::http::invalid::invalid;
@@ -29,44 +28,69 @@ use crate::registrar::Right;
 use crate::registrar::{CourseId, EventKind, MAX_ID, StudentId};
 use crate::state::{App, AppState};
 
-/// The route of the event log.
+/// The routes of the event log.
 #[must_use]
 pub fn routes() -> Routes<AppState> {
-    Routes::new().api(only(Right::ReadEvents), routes!(list))
+    Routes::new().api(only(Right::ReadEvents), routes!(list)).api(only(Right::ReadEvents), routes!(stream))
 }
 
 /// Read the log
 ///
 /// Every change appends exactly one event in its own transaction, and `seq` has no gaps: a reader that stores the
-/// last `seq` it saw, and asks for the events `after` it, misses nothing. With `Accept: text/event-stream` the answer
-/// is a stream of server-sent events, with `seq` as their `id`, which continues as events happen.
-#[utoipa::path(get, path = "/api/v1/events", tag = "events", params(LogQuery))]
+/// last `seq` it saw, and asks for the events `after` it, misses nothing. With `Accept: text/event-stream`, the answer
+/// is the stream of `/api/v1/events/stream`.
+#[utoipa::path(get, path = "/api/v1/events", operation_id = "list_events", tag = "events", params(LogQuery))]
 async fn list(
     app: App,
     Query(query): Query<LogQuery>,
     stream: Option<StreamRequest>,
     url: RequestUrl,
 ) -> Result<ListOrStream<LogEntry>, Refused<()>> {
+    if let Some(stream) = stream {
+        return Ok(ListOrStream::Stream(stream.follow(app, &query)?));
+    }
     let filter = query.filter();
     let recorder = app.discloses_events(&filter);
-    if let Some(stream) = stream {
-        let sent = Box::new(move |students| recorder.sent(students));
-        let events = app.feed.listen(&app.viewer, filter, stream.after(&query)?, sent);
-        let events = events.ok_or_else(|| Problem::overloaded("Too many event streams are open."))?;
-        let ended = app.access.clone().ended(app.identity);
-        return Ok(ListOrStream::Stream(EventStream::new(events.take_until(ended))));
-    }
     let list = store::list(&app.viewer, &filter).read(&app.viewer, &query.page()?).await?;
     recorder.sent_total(list.total, list.rows.len());
     let list = List::new(list, &url).inspect(move |entries| recorder.sent(LogEntry::about_students(entries)));
     Ok(ListOrStream::List(list))
 }
 
-/// Present if the client asks for a stream, with its `Last-Event-ID` if it reconnects.
+/// Follow the log
+///
+/// Server-sent events (HTML Living Standard, 9.2), which continue as changes happen: `data` is an entry of the log, `id`
+/// its `seq`. The same stream is at `/api/v1/events` with `Accept: text/event-stream`.
+#[utoipa::path(
+    get,
+    path = "/api/v1/events/stream",
+    operation_id = "stream_events",
+    tag = "events",
+    params(StreamQuery)
+)]
+async fn stream(
+    app: App,
+    Query(StreamQuery(query)): Query<StreamQuery>,
+    stream: StreamRequest,
+) -> Result<EventStream, Refused<()>> {
+    Ok(stream.follow(app, &query)?)
+}
+
+/// A request for a stream, with the `Last-Event-ID` of a client that reconnects.
 #[derive(Debug)]
 struct StreamRequest(Option<HeaderValue>);
 
 impl StreamRequest {
+    fn follow(self, app: App, query: &LogQuery) -> Result<EventStream, Problem> {
+        let filter = query.filter();
+        let recorder = app.discloses_events(&filter);
+        let sent = Box::new(move |students| recorder.sent(students));
+        let events = app.feed.listen(&app.viewer, filter, self.after(query)?, sent);
+        let events = events.ok_or_else(|| Problem::overloaded("Too many event streams are open."))?;
+        let ended = app.access.clone().ended(app.identity);
+        Ok(EventStream::new(events.take_until(ended)))
+    }
+
     fn after(&self, query: &LogQuery) -> Result<i64, Problem> {
         if query.limit.is_some() {
             let detail = "is not allowed for a stream, which has no pages";
@@ -80,6 +104,15 @@ impl StreamRequest {
     }
 }
 
+impl<S: Send + Sync> FromRequestParts<S> for StreamRequest {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self(parts.headers.get("last-event-id").cloned()))
+    }
+}
+
+/// Present if the client accepts a stream.
 impl<S: Send + Sync> OptionalFromRequestParts<S> for StreamRequest {
     type Rejection = Infallible;
 
@@ -117,7 +150,6 @@ struct LogQuery {
     course_id: Option<CourseId>,
     /// Only entries of this type.
     #[serde(deserialize_with = "from_text")]
-    #[param(inline)]
     r#type: Option<EventType>,
 }
 
@@ -138,8 +170,26 @@ impl LogQuery {
     }
 }
 
+/// The first two are about pages.
 impl Parameters for LogQuery {
-    const KNOWN: &'static [&'static str] = &["after", "total", "limit", "student_id", "course_id", "type"];
+    const KNOWN: &'static [&'static str] = &["total", "limit", "after", "student_id", "course_id", "type"];
+}
+
+/// The query of a stream: that of the log, without what is about pages.
+#[derive(Debug, Deserialize)]
+#[serde(transparent)]
+struct StreamQuery(LogQuery);
+
+impl Parameters for StreamQuery {
+    const KNOWN: &'static [&'static str] = LogQuery::KNOWN.split_at(2).1;
+}
+
+impl IntoParams for StreamQuery {
+    fn into_params(place: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let mut parameters = LogQuery::into_params(place);
+        parameters.retain(|parameter| Self::KNOWN.contains(&parameter.name.as_str()));
+        parameters
+    }
 }
 
 /// A number of entries, or the `seq` of one; 0 is before the first.
@@ -155,20 +205,6 @@ impl FromStr for Number {
         let number =
             digits.then(|| text.parse().ok()).flatten().filter(|number| (0..=MAX_ID).contains(number));
         number.map(Self).ok_or_else(|| format!("must be a whole number from 0 to {}", thousands(MAX_ID)))
-    }
-}
-
-#[derive(Debug)]
-struct EventType(EventKind);
-
-impl ToSchema for EventType {}
-
-impl PartialSchema for EventType {
-    fn schema() -> RefOr<Schema> {
-        ObjectBuilder::new()
-            .schema_type(Type::String)
-            .enum_values(Some(EventKind::ALL.iter().map(|kind| kind.as_str())))
-            .into()
     }
 }
 

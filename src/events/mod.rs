@@ -7,7 +7,9 @@ pub mod store;
 
 use serde::Serialize;
 use serde_json::Value;
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use crate::clock::Stamp;
 use crate::registrar::{Actor, CourseId, EnrollmentId, EventKind, StudentId};
@@ -22,6 +24,7 @@ pub struct LogEntry {
     /// RFC 3339, UTC, milliseconds; never earlier than the previous entry.
     pub at: Stamp,
     /// What happened.
+    #[schema(value_type = EventType)]
     pub r#type: String,
     /// The student, if the event is about one.
     #[schema(required)]
@@ -43,6 +46,22 @@ pub struct LogEntry {
     /// beyond them, with its `reason`, and `from_waitlist` if the student waited for the course.
     #[schema(value_type = Object)]
     pub data: Value,
+}
+
+/// What an entry of the log is about.
+#[derive(Debug)]
+pub struct EventType(EventKind);
+
+impl ToSchema for EventType {}
+
+impl PartialSchema for EventType {
+    fn schema() -> RefOr<Schema> {
+        ObjectBuilder::new()
+            .schema_type(Type::String)
+            .description(Some("What happened."))
+            .enum_values(Some(EventKind::ALL.iter().map(|kind| kind.as_str())))
+            .into()
+    }
 }
 
 impl LogEntry {

@@ -51,13 +51,24 @@ type FileOfCourse<M> = Result<Download<M>, Refused<(NotAcceptable, CourseNotFoun
 ///
 /// All students, with the columns that an import restores: also `groups`, if any student is in one. In the file, a student without a number gets one, always the
 /// same.
-#[utoipa::path(get, path = "/api/v1/exports/students.csv", tag = "exports", params(CsvQuery))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/exports/students.csv",
+    operation_id = "export_students_csv",
+    tag = "exports",
+    params(CsvQuery)
+)]
 async fn students_csv(app: App, Query(query): Query<CsvQuery>, _: Accepts<Csv>) -> File<Csv> {
     Ok(file(&app, What::Students, query.format()).await?)
 }
 
 /// Export students as a workbook
-#[utoipa::path(get, path = "/api/v1/exports/students.xlsx", tag = "exports")]
+#[utoipa::path(
+    get,
+    path = "/api/v1/exports/students.xlsx",
+    operation_id = "export_students_xlsx",
+    tag = "exports"
+)]
 async fn students_xlsx(app: App, _: NoQuery, _: Accepts<Xlsx>) -> File<Xlsx> {
     Ok(file(&app, What::Students, TableFormat::Xlsx).await?)
 }
@@ -66,7 +77,13 @@ async fn students_xlsx(app: App, _: NoQuery, _: Accepts<Xlsx>) -> File<Xlsx> {
 ///
 /// All courses, with the columns that an import restores. In the file, a course without a code gets one, always the
 /// same.
-#[utoipa::path(get, path = "/api/v1/exports/courses.csv", tag = "exports", params(CsvQuery))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/exports/courses.csv",
+    operation_id = "export_courses_csv",
+    tag = "exports",
+    params(CsvQuery)
+)]
 async fn courses_csv(app: App, Query(query): Query<CsvQuery>, _: Accepts<Csv>) -> File<Csv> {
     Ok(file(&app, What::Courses, query.format()).await?)
 }
@@ -74,7 +91,12 @@ async fn courses_csv(app: App, Query(query): Query<CsvQuery>, _: Accepts<Csv>) -
 /// Export courses as a workbook
 ///
 /// With further columns: seats, and how many are taken.
-#[utoipa::path(get, path = "/api/v1/exports/courses.xlsx", tag = "exports")]
+#[utoipa::path(
+    get,
+    path = "/api/v1/exports/courses.xlsx",
+    operation_id = "export_courses_xlsx",
+    tag = "exports"
+)]
 async fn courses_xlsx(app: App, _: NoQuery, _: Accepts<Xlsx>) -> File<Xlsx> {
     Ok(file(&app, What::Courses, TableFormat::Xlsx).await?)
 }
@@ -83,7 +105,13 @@ async fn courses_xlsx(app: App, _: NoQuery, _: Accepts<Xlsx>) -> File<Xlsx> {
 ///
 /// In order of enrollment. With `as_of`, the census: the enrollments at that time; cells about students who have been
 /// deleted since are empty.
-#[utoipa::path(get, path = "/api/v1/exports/enrollments.csv", tag = "exports", params(CsvQuery, CensusQuery))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/exports/enrollments.csv",
+    operation_id = "export_enrollments_csv",
+    tag = "exports",
+    params(CsvQuery, CensusQuery)
+)]
 async fn enrollments_csv(app: App, Query(query): Query<CsvCensusQuery>, _: Accepts<Csv>) -> File<Csv> {
     let (format, time) = (query.csv.format(), past(query.as_of.as_ref(), &app.clock)?.cloned());
     Ok(file(&app, What::Enrollments(time), format).await?)
@@ -92,20 +120,37 @@ async fn enrollments_csv(app: App, Query(query): Query<CsvCensusQuery>, _: Accep
 /// Export enrollments as a workbook
 ///
 /// With further columns: names and times. With `as_of`, the census at that time.
-#[utoipa::path(get, path = "/api/v1/exports/enrollments.xlsx", tag = "exports", params(CensusQuery))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/exports/enrollments.xlsx",
+    operation_id = "export_enrollments_xlsx",
+    tag = "exports",
+    params(CensusQuery)
+)]
 async fn enrollments_xlsx(app: App, Query(query): Query<CensusQuery>, _: Accepts<Xlsx>) -> File<Xlsx> {
     let time = past(query.as_of.as_ref(), &app.clock)?.cloned();
     Ok(file(&app, What::Enrollments(time), TableFormat::Xlsx).await?)
 }
 
 /// Export all waitlists as CSV
-#[utoipa::path(get, path = "/api/v1/exports/waitlists.csv", tag = "exports", params(CsvQuery))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/exports/waitlists.csv",
+    operation_id = "export_waitlists_csv",
+    tag = "exports",
+    params(CsvQuery)
+)]
 async fn waitlists_csv(app: App, Query(query): Query<CsvQuery>, _: Accepts<Csv>) -> File<Csv> {
     Ok(file(&app, What::Waitlists, query.format()).await?)
 }
 
 /// Export all waitlists as a workbook
-#[utoipa::path(get, path = "/api/v1/exports/waitlists.xlsx", tag = "exports")]
+#[utoipa::path(
+    get,
+    path = "/api/v1/exports/waitlists.xlsx",
+    operation_id = "export_waitlists_xlsx",
+    tag = "exports"
+)]
 async fn waitlists_xlsx(app: App, _: NoQuery, _: Accepts<Xlsx>) -> File<Xlsx> {
     Ok(file(&app, What::Waitlists, TableFormat::Xlsx).await?)
 }
@@ -116,6 +161,7 @@ async fn waitlists_xlsx(app: App, _: NoQuery, _: Accepts<Xlsx>) -> File<Xlsx> {
 #[utoipa::path(
     get,
     path = "/api/v1/courses/{course_id}/students.csv",
+    operation_id = "export_course_students_csv",
     tag = "exports",
     params(CsvQuery, CensusQuery)
 )]
@@ -130,7 +176,13 @@ async fn roster_csv(
 }
 
 /// Export the roster of a course as a workbook
-#[utoipa::path(get, path = "/api/v1/courses/{course_id}/students.xlsx", tag = "exports", params(CensusQuery))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/courses/{course_id}/students.xlsx",
+    operation_id = "export_course_students_xlsx",
+    tag = "exports",
+    params(CensusQuery)
+)]
 async fn roster_xlsx(
     app: App,
     course: PathParams<CourseId>,
@@ -142,7 +194,13 @@ async fn roster_xlsx(
 }
 
 /// Export the waitlist of a course as CSV
-#[utoipa::path(get, path = "/api/v1/courses/{course_id}/waitlist.csv", tag = "exports", params(CsvQuery))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/courses/{course_id}/waitlist.csv",
+    operation_id = "export_course_waitlist_csv",
+    tag = "exports",
+    params(CsvQuery)
+)]
 async fn waitlist_csv(
     app: App,
     course: PathParams<CourseId>,
@@ -153,7 +211,12 @@ async fn waitlist_csv(
 }
 
 /// Export the waitlist of a course as a workbook
-#[utoipa::path(get, path = "/api/v1/courses/{course_id}/waitlist.xlsx", tag = "exports")]
+#[utoipa::path(
+    get,
+    path = "/api/v1/courses/{course_id}/waitlist.xlsx",
+    operation_id = "export_course_waitlist_xlsx",
+    tag = "exports"
+)]
 async fn waitlist_xlsx(
     app: App,
     course: PathParams<CourseId>,
@@ -166,7 +229,7 @@ async fn waitlist_xlsx(
 /// Export everything as Canvas SIS CSV
 ///
 /// Users, courses and enrollments, all as of the same moment.
-#[utoipa::path(get, path = "/api/v1/exports/canvas.zip", tag = "exports")]
+#[utoipa::path(get, path = "/api/v1/exports/canvas.zip", operation_id = "export_canvas", tag = "exports")]
 async fn canvas(app: App, _: NoQuery, _: Accepts<Zip>) -> File<Zip> {
     Ok(set(&app, System::Canvas).await?)
 }
@@ -174,7 +237,12 @@ async fn canvas(app: App, _: NoQuery, _: Accepts<Zip>) -> File<Zip> {
 /// Export everything as OneRoster CSV 1.2
 ///
 /// In bulk, all as of the same moment: one school, one school year, and one class for each course.
-#[utoipa::path(get, path = "/api/v1/exports/oneroster.zip", tag = "exports")]
+#[utoipa::path(
+    get,
+    path = "/api/v1/exports/oneroster.zip",
+    operation_id = "export_oneroster",
+    tag = "exports"
+)]
 async fn oneroster(app: App, _: NoQuery, _: Accepts<Zip>) -> File<Zip> {
     Ok(set(&app, System::OneRoster).await?)
 }

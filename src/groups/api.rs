@@ -38,7 +38,7 @@ pub fn routes() -> Routes<AppState> {
 /// List the groups
 ///
 /// In order of their names; `[]` if there are none.
-#[utoipa::path(get, path = "/api/v1/groups", tag = "groups", params(PageQuery))]
+#[utoipa::path(get, path = "/api/v1/groups", operation_id = "list_groups", tag = "groups", params(PageQuery))]
 async fn groups(
     app: App,
     Query(query): Query<PageQuery>,
@@ -50,7 +50,7 @@ async fn groups(
 }
 
 /// Read a group
-#[utoipa::path(get, path = "/api/v1/groups/{group}", tag = "groups")]
+#[utoipa::path(get, path = "/api/v1/groups/{group}", operation_id = "get_group", tag = "groups")]
 async fn show(
     app: App,
     group: PathParams<GroupName>,
@@ -63,7 +63,7 @@ async fn show(
 /// Add a group, or change it
 ///
 /// Its name is in the path and counts exactly as it is written. Safe to repeat.
-#[utoipa::path(put, path = "/api/v1/groups/{group}", tag = "groups")]
+#[utoipa::path(put, path = "/api/v1/groups/{group}", operation_id = "set_group", tag = "groups")]
 async fn set(
     app: App,
     name: PathParams<NewName>,
@@ -79,7 +79,7 @@ async fn set(
 ///
 /// Its members stay students. Courses that open for the group at a time of its own open for them as for everybody. Needs the
 /// scope `courses:write` too.
-#[utoipa::path(delete, path = "/api/v1/groups/{group}", tag = "groups")]
+#[utoipa::path(delete, path = "/api/v1/groups/{group}", operation_id = "delete_group", tag = "groups")]
 async fn delete(
     app: App,
     group: PathParams<GroupName>,
@@ -93,7 +93,13 @@ async fn delete(
 /// List the students in a group
 ///
 /// In order of their ids; `[]` if there are none.
-#[utoipa::path(get, path = "/api/v1/groups/{group}/students", tag = "groups", params(PageQuery))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/groups/{group}/students",
+    operation_id = "list_group_students",
+    tag = "groups",
+    params(PageQuery)
+)]
 async fn students(
     app: App,
     group: PathParams<GroupName>,
@@ -115,7 +121,12 @@ async fn students(
 /// Add a student to a group
 ///
 /// Safe to repeat.
-#[utoipa::path(put, path = "/api/v1/groups/{group}/students/{student_id}", tag = "groups")]
+#[utoipa::path(
+    put,
+    path = "/api/v1/groups/{group}/students/{student_id}",
+    operation_id = "add_student_to_group",
+    tag = "groups"
+)]
 async fn join(
     app: App,
     member: PathParams<(GroupName, StudentId)>,
@@ -128,7 +139,12 @@ async fn join(
 }
 
 /// Take a student out of a group
-#[utoipa::path(delete, path = "/api/v1/groups/{group}/students/{student_id}", tag = "groups")]
+#[utoipa::path(
+    delete,
+    path = "/api/v1/groups/{group}/students/{student_id}",
+    operation_id = "remove_student_from_group",
+    tag = "groups"
+)]
 async fn leave(
     app: App,
     member: PathParams<(GroupName, StudentId)>,
@@ -143,7 +159,13 @@ async fn leave(
 /// List the groups of a student
 ///
 /// In order of their names; `[]` if there are none.
-#[utoipa::path(get, path = "/api/v1/students/{student_id}/groups", tag = "groups", params(PageQuery))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/students/{student_id}/groups",
+    operation_id = "list_student_groups",
+    tag = "groups",
+    params(PageQuery)
+)]
 async fn groups_of(
     app: App,
     student: PathParams<StudentId>,

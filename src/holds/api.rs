@@ -4,6 +4,7 @@ use utoipa::ToSchema;
 use utoipa_axum::routes;
 
 use super::store;
+use crate::http::echo::excerpt;
 use crate::http::extract::{Bodiless, FromPath, Json, NoQuery, PathParams, Query};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::{PageQuery, RequestUrl};
@@ -31,7 +32,13 @@ pub fn routes() -> Routes<AppState> {
 /// List the holds of a student
 ///
 /// In the order in which they were placed; `[]` if there are none.
-#[utoipa::path(get, path = "/api/v1/students/{student_id}/holds", tag = "holds", params(PageQuery))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/students/{student_id}/holds",
+    operation_id = "list_student_holds",
+    tag = "holds",
+    params(PageQuery)
+)]
 async fn holds(
     app: App,
     student: PathParams<StudentId>,
@@ -49,7 +56,12 @@ async fn holds(
 }
 
 /// Read a hold
-#[utoipa::path(get, path = "/api/v1/students/{student_id}/holds/{hold_id}", tag = "holds")]
+#[utoipa::path(
+    get,
+    path = "/api/v1/students/{student_id}/holds/{hold_id}",
+    operation_id = "get_hold",
+    tag = "holds"
+)]
 async fn show(
     app: App,
     hold: PathParams<(StudentId, HoldId)>,
@@ -67,7 +79,12 @@ async fn show(
 ///
 /// Until it is released the student does not enroll, joins no waitlist, and is passed over when seats come free, but keeps
 /// courses and places. The student reads the reason.
-#[utoipa::path(post, path = "/api/v1/students/{student_id}/holds", tag = "holds")]
+#[utoipa::path(
+    post,
+    path = "/api/v1/students/{student_id}/holds",
+    operation_id = "place_hold",
+    tag = "holds"
+)]
 async fn place(
     app: App,
     student: PathParams<StudentId>,
@@ -81,7 +98,12 @@ async fn place(
 /// Release a hold
 ///
 /// With the last one the student gets the free seats that they wait for.
-#[utoipa::path(delete, path = "/api/v1/students/{student_id}/holds/{hold_id}", tag = "holds")]
+#[utoipa::path(
+    delete,
+    path = "/api/v1/students/{student_id}/holds/{hold_id}",
+    operation_id = "release_hold",
+    tag = "holds"
+)]
 async fn release(
     app: App,
     hold: PathParams<(StudentId, HoldId)>,
@@ -128,7 +150,11 @@ impl FromPath for (StudentId, HoldId) {
         let text = given("hold_id");
         let digits = text.bytes().all(|byte| byte.is_ascii_digit());
         let id = digits.then(|| text.parse().ok()).flatten().filter(|id| (1..=MAX_ID).contains(id));
-        let id = id.ok_or_else(|| Problem::new::<HoldNotFound>("There is no such hold."))?;
+        let id = id.ok_or_else(|| {
+            Problem::new::<HoldNotFound>("There is no such hold.")
+                .with("student_id", student_id.0)
+                .with("hold_id", excerpt(&text))
+        })?;
         Ok((student_id, HoldId(id)))
     }
 }

@@ -137,6 +137,7 @@ fn cors(origins: &[Origin]) -> Option<CorsLayer> {
             X_REQUEST_ID,
             X_MATRICULA_SEQ,
             HeaderName::from_static("x-total-count"),
+            HeaderName::from_static("x-next-cursor"),
         ])
         .max_age(Duration::from_mins(10));
     (!origins.is_empty()).then_some(layer)

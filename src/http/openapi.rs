@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Value, json};
+use serde_json::json;
 use utoipa::openapi::content::{Content, ContentBuilder};
-use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::response::{Response, ResponseBuilder};
@@ -14,27 +13,32 @@ use utoipa::openapi::schema::{
 use utoipa::openapi::{OpenApi, Ref, RefOr, Required};
 use utoipa::{IntoResponses, ToSchema};
 
+use super::examples;
 use super::extract::MAX_OBJECTS;
 use super::problem::{KINDS, Kind, Scope};
+use super::problem_schemas;
 use super::refused::{Kinds, Refused};
 use super::reply::{
-    Admitted, Created, Current, Ensured, Found, List, ListOrStream, NoContent, Resource, Restored,
-    StreamedArray,
+    Admitted, Created, Current, Ensured, EventStream, Found, List, ListOrStream, NoContent, Resource,
+    Restored, StreamedArray,
 };
 use super::routes::Policy;
-use super::schemas::{close_bodies, inline_values, operations, unwrap_optional_bodies};
+use super::schemas::{
+    close_bodies, inline_values, name_variants, operations, remove_defaults, unwrap_optional_bodies,
+};
 use super::security::add_security;
 use crate::registrar::{MAX_GROUP_NAME, MAX_ID, Outcome};
 
 type Responses = BTreeMap<String, RefOr<Response>>;
 
 /// Adds what follows from the structure of an operation: the ids in its path, conditional headers, and the problems
-/// that every such request can cause.
-pub fn complete(document: &mut OpenApi, policy: &Policy) {
+/// that every such request can cause. `kinds` are all kinds of problems.
+pub fn complete(document: &mut OpenApi, policy: &Policy, kinds: impl Iterator<Item = &'static Kind>) {
     add_security(document, policy);
     inline_values(document);
     unwrap_optional_bodies(document);
     close_bodies(document);
+    remove_defaults(document);
     for (path, item) in &mut document.paths.paths {
         if let Some(post) = &mut item.post {
             add_idempotency_key(post);
@@ -50,6 +54,10 @@ pub fn complete(document: &mut OpenApi, policy: &Policy) {
             complete_operation(path, operation);
         }
     }
+    problem_schemas::complete(document, kinds);
+    examples::complete(document);
+    // Last, since the example of a list of operations is made of those of its variants.
+    name_variants(document);
 }
 
 /// Documents `Idempotency-Key`, which every POST accepts.
@@ -100,10 +108,6 @@ fn add_problems(operation: &mut Operation, scope: Scope) {
 }
 
 fn complete_operation(path: &str, operation: &mut Operation) {
-    // Handlers in different modules have the same names; operation ids must be unique.
-    if let (Some(name), Some([tag, ..])) = (&mut operation.operation_id, operation.tags.as_deref()) {
-        *name = format!("{tag}_{name}");
-    }
     let mut parameters = Vec::new();
     for name in path.split(['{', '}']).skip(1).step_by(2) {
         let (schema, meaning) = match name {
@@ -198,29 +202,9 @@ fn id_schema() -> ObjectBuilder {
 }
 
 fn add_problem(responses: &mut Responses, kind: &Kind) {
-    let example = ExampleBuilder::new()
-        .summary(kind.title)
-        .value(Some(json!({
-            "type": format!("/problems/{}", kind.slug),
-            "title": kind.title,
-            "status": kind.status,
-            "detail": kind.meaning,
-            "instance": "5f0c1d2e3a4b5c6d-7",
-        })))
-        .build();
     let response = responses.entry(kind.status.to_string()).or_insert_with(|| RefOr::T(Response::new("")));
     let RefOr::T(response) = response else { return };
-    let line = format!("`{}`: {}.", kind.slug, kind.title);
-    if !response.description.is_empty() {
-        response.description.push(' ');
-    }
-    response.description.push_str(&line);
-    let content = response.content.entry("application/problem+json".to_owned()).or_insert_with(|| {
-        RefOr::T(ContentBuilder::new().schema(Some(Ref::from_schema_name("Problem"))).build())
-    });
-    if let RefOr::T(content) = content {
-        content.examples.insert(kind.slug.to_owned(), RefOr::T(example));
-    }
+    problem_schemas::add_to(response, kind);
     if matches!(kind.status, 429 | 503) {
         response
             .headers
@@ -235,7 +219,7 @@ fn answer<T: ToSchema + Resource>(
 ) -> (String, RefOr<Response>) {
     let version = T::VERSIONED.then_some(ETAG);
     let headers: Vec<_> = headers.iter().copied().chain(version).collect();
-    with_schema(status, meaning, &headers, schema_of::<T>(), None)
+    with_schema(status, meaning, &headers, schema_of::<T>())
 }
 
 fn schema_of<T: ToSchema>() -> RefOr<Schema> {
@@ -251,9 +235,8 @@ fn with_schema(
     meaning: &str,
     headers: &[(&str, &str)],
     schema: RefOr<Schema>,
-    example: Option<Value>,
 ) -> (String, RefOr<Response>) {
-    let content = ContentBuilder::new().schema(Some(schema)).example(example).build();
+    let content = ContentBuilder::new().schema(Some(schema)).build();
     let mut response = ResponseBuilder::new().description(meaning).content("application/json", content);
     for (name, meaning) in headers {
         response = response.header(*name, header(meaning, text_schema()));
@@ -308,7 +291,6 @@ impl<T: ToSchema + Resource, W: ToSchema> IntoResponses for Restored<T, W> {
             "It is back, or the student is on the waitlist again, and saved.",
             &[location],
             schema,
-            None,
         )]
         .into()
     }
@@ -322,7 +304,7 @@ impl<T: ToSchema + Resource, W: ToSchema> IntoResponses for Ensured<T, W> {
 }
 
 fn waiting<W: ToSchema>() -> (String, RefOr<Response>) {
-    with_schema("202", "On the waitlist, and saved.", &[], schema_of::<W>(), None)
+    with_schema("202", "On the waitlist, and saved.", &[], schema_of::<W>())
 }
 
 impl IntoResponses for NoContent {
@@ -340,34 +322,34 @@ impl<T: ToSchema> IntoResponses for List<T> {
                 "The number of rows that match on all pages. It is counted for the first page and repeated on the following ones.",
             ),
             ("Link", "The next page (RFC 8288), if there is one."),
+            ("X-Next-Cursor", "The `after` of the next page, if there is one."),
         ];
-        let example = match T::schema() {
-            RefOr::T(Schema::Object(object)) => object.example.or(object.examples.into_iter().next()),
-            _ => None,
-        };
-        let example = example.map(|one| json!([one]));
-        [with_schema("200", "The rows, `[]` if there are none.", &headers, array_of::<T>(), example)].into()
+        [with_schema("200", "The rows, `[]` if there are none.", &headers, array_of::<T>())].into()
     }
 }
 
 impl<T: ToSchema> IntoResponses for StreamedArray<T> {
     fn responses() -> Responses {
-        [with_schema("200", "One result per operation, in the same order.", &[], array_of::<T>(), None)]
-            .into()
+        [with_schema("200", "One result per operation, in the same order.", &[], array_of::<T>())].into()
     }
 }
 
+/// The stream is documented as an operation of its own: clients that are generated from an answer with two media types
+/// take it for a list or a text.
 impl<T: ToSchema> IntoResponses for ListOrStream<T> {
     fn responses() -> Responses {
-        let mut responses = List::<T>::responses();
-        if let Some(RefOr::T(response)) = responses.get_mut("200") {
-            let events = ContentBuilder::new()
-                .schema(Some(text_schema()))
-                .example(Some(json!("id: 12\ndata: {\"seq\": 12, \"type\": \"student.created\"}\n\n")))
-                .build();
-            response.content.insert("text/event-stream".to_owned(), RefOr::T(events));
-        }
-        responses
+        List::<T>::responses()
+    }
+}
+
+impl IntoResponses for EventStream {
+    fn responses() -> Responses {
+        let example = "id: 12\ndata: {\"seq\":12,\"at\":\"2026-09-01T08:00:00.000Z\",\"type\":\"student.created\",\"student_id\":4,\"course_id\":null,\"enrollment_id\":null,\"actor\":\"account:3\",\"request_id\":\"5f0c1d2e3a4b5c6d-7\",\"data\":{}}\n\n";
+        let events = ContentBuilder::new().schema(Some(text_schema())).example(Some(json!(example))).build();
+        let response = ResponseBuilder::new()
+            .description("Events as they happen, until the client closes the connection.")
+            .content("text/event-stream", events);
+        [("200".to_owned(), RefOr::T(response.build()))].into()
     }
 }
 

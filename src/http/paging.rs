@@ -24,9 +24,9 @@ pub struct PageQuery {
     #[serde(deserialize_with = "from_text")]
     #[param(inline)]
     limit: Option<Limit>,
-    /// The cursor from the `Link` of the previous page.
+    /// The cursor from `X-Next-Cursor` of the previous page, or from its `Link`.
     #[serde(deserialize_with = "from_text")]
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, min_length = 1)]
     after: Option<Cursor>,
 }
 

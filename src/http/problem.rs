@@ -11,6 +11,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 use utoipa::ToSchema;
 
+use super::members::{Member, RequestError, are_those_of, count, list_of};
 use crate::db::DbError;
 
 /// A type of problem.
@@ -26,6 +27,8 @@ pub struct Kind {
     pub meaning: &'static str,
     /// Which requests can cause it.
     pub scope: Scope,
+    /// Its members in addition to those of every problem.
+    pub members: &'static [Member],
 }
 
 /// Which requests can cause a problem.
@@ -53,9 +56,13 @@ pub trait ProblemKind {
     const KIND: &'static Kind;
 }
 
-/// Defines kinds of problems: a type for each, and the list `KINDS`.
+/// Defines kinds of problems: a type for each, and the list `KINDS`. After its meaning, a kind has its further members,
+/// each with its schema, an example and its meaning; not all problems of the kind have one that is `[optional]`.
 macro_rules! kinds {
-    ($($name:ident = $slug:literal, $status:literal, $scope:ident, $title:literal, $meaning:literal;)*) => {
+    ($(
+        $name:ident = $slug:literal, $status:literal, $scope:ident, $title:literal, $meaning:literal
+        $(, $member:ident: $schema:path $([$optional:ident])? = $example:tt, $what:literal)*;
+    )*) => {
         $(
             #[doc = $title]
             #[derive(Debug)]
@@ -68,6 +75,13 @@ macro_rules! kinds {
                     title: $title,
                     meaning: $meaning,
                     scope: $crate::http::problem::Scope::$scope,
+                    members: &[$($crate::http::members::Member {
+                        name: stringify!($member),
+                        meaning: $what,
+                        is_required: stringify!($($optional)?).is_empty(),
+                        schema: $schema,
+                        example: || serde_json::json!($example),
+                    }),*],
                 };
             }
         )*
@@ -80,9 +94,12 @@ pub(crate) use kinds;
 
 kinds! {
     MalformedJson = "malformed-json", 400, Body, "The body is not JSON",
-        "The body could not be read as JSON. `line` and `column` say where reading stopped. Nothing was changed.";
+        "The body could not be read as JSON. `line` and `column` say where reading stopped. Nothing was changed.",
+        line: count = 1, "The line of the body, from 1.",
+        column: count = 12, "The column in the line; 0 is before the first character.";
     InvalidRequest = "invalid-request", 400, Any, "The request is not valid",
-        "A field or a parameter is missing, is unknown, or has a value that is not allowed. `errors` lists all errors, each with a JSON pointer (RFC 6901) into the body or the name of the parameter. Nothing was changed.";
+        "A field or a parameter is missing, is unknown, or has a value that is not allowed. `errors` lists all errors, each with a JSON pointer (RFC 6901) into the body or the name of the parameter. Nothing was changed.",
+        errors: list_of::<RequestError> = [{"pointer": "/email", "detail": "must not be empty"}], "What is wrong, at most a hundred places.";
     MalformedRequest = "malformed-request", 400, Any, "The request cannot be read",
         "The first line, a header or the length of the body is not valid HTTP/1.1 (RFC 9112), or the body uses an encoding that the server does not support. The connection is closed. Nothing was changed.";
     Unauthorized = "unauthorized", 401, Any, "Sign in first",
@@ -238,7 +255,9 @@ impl Problem {
 
     /// A 400 for a `Host` header that is missing, repeated or invalid.
     pub fn invalid_host(detail: impl Into<String>) -> Self {
-        Self::new::<InvalidRequest>(detail)
+        let detail = detail.into();
+        let error = json!({"parameter": "Host", "detail": detail.clone()});
+        Self::new::<InvalidRequest>(detail).with("errors", vec![error])
     }
 
     /// A 500; the reason is logged only.
@@ -283,6 +302,10 @@ pub(crate) struct ProblemBody<'a> {
 
 impl<'a> ProblemBody<'a> {
     fn new(problem: &'a Problem, instance: Option<&'a str>) -> Self {
+        debug_assert!(
+            are_those_of(problem.kind.members, &problem.members),
+            "{problem:?} has other members than the document says"
+        );
         Self {
             r#type: format!("/problems/{}", problem.kind.slug),
             title: problem.kind.title,

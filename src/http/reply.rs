@@ -20,6 +20,9 @@ use crate::registrar::{Outcome, Version};
 /// The number of rows that match, on all pages.
 pub const X_TOTAL_COUNT: HeaderName = HeaderName::from_static("x-total-count");
 
+/// The cursor of the next page, if there is one: the `after` of its `Link`, for clients that do not read links.
+pub const X_NEXT_CURSOR: HeaderName = HeaderName::from_static("x-next-cursor");
+
 /// A record that can be the body of a response.
 pub trait Resource: Serialize {
     /// Whether the record can be changed, and therefore has versions.
@@ -97,12 +100,18 @@ impl<R: IntoResponse> IntoResponse for Outcome<R> {
     }
 }
 
-/// 200 with an array and `X-Total-Count`, and with `Link` if there is a next page.
+/// 200 with an array and `X-Total-Count`, and with `Link` and `X-Next-Cursor` if there is a next page.
 pub struct List<T> {
     total: i64,
-    next: Option<String>,
+    next: Option<NextPage>,
     rows: Vec<T>,
     rest: Option<BoxStream<'static, Result<Vec<T>, DbError>>>,
+}
+
+/// How a client asks for the next page.
+struct NextPage {
+    url: String,
+    cursor: String,
 }
 
 impl<T> List<T> {
@@ -110,7 +119,8 @@ impl<T> List<T> {
     #[must_use]
     pub fn new(part: ListPart<T>, url: &RequestUrl) -> Self {
         let ListPart { total, next, rows, rest } = part;
-        Self { total, next: next.map(|next| url.page_after(&next)), rows, rest }
+        let next = next.map(|cursor| NextPage { url: url.page_after(&cursor), cursor: cursor.encode() });
+        Self { total, next, rows, rest }
     }
 
     /// Splits off the rows, as a stream. The other half has the headers of the list.
@@ -128,14 +138,14 @@ impl<T> List<T> {
         (rows, Self { total, next, rows: Vec::new(), rest: None })
     }
 
-    /// Adds `X-Total-Count`, and `Link` if there is a next page.
+    /// Adds `X-Total-Count`, and `Link` and `X-Next-Cursor` if there is a next page.
     pub(super) fn add_headers(&self, headers: &mut HeaderMap) {
         headers.insert(X_TOTAL_COUNT, HeaderValue::from(self.total));
-        if let Some(next) = &self.next
-            && let Ok(link) = HeaderValue::from_str(&format!("<{next}>; rel=\"next\""))
-        {
+        let Some(NextPage { url, cursor }) = &self.next else { return };
+        if let Ok(link) = HeaderValue::from_str(&format!("<{url}>; rel=\"next\"")) {
             headers.insert(LINK, link);
         }
+        headers.insert(X_NEXT_CURSOR, ascii(cursor));
     }
 
     /// Calls `seen` with all rows, some at a time, before they are sent.

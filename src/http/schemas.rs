@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use serde_json::Value;
+use utoipa::openapi::extensions::Extensions;
 use utoipa::openapi::path::{Operation, Parameter, PathItem};
 use utoipa::openapi::schema::{
-    AdditionalProperties, Array, ArrayItems, Object, OneOf, Schema, SchemaType, Type,
+    AdditionalProperties, Array, ArrayItems, Discriminator, Object, OneOf, Schema, SchemaType, Type,
 };
 use utoipa::openapi::{OpenApi, Ref, RefOr, Required};
 
@@ -98,6 +100,69 @@ pub(super) fn close_bodies(document: &mut OpenApi) {
             for object in objects(schema) {
                 object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
             }
+        }
+    }
+}
+
+/// Gives a schema of its own to each object that a body may be, where a member has another value in each: generated
+/// clients have names for them instead of numbers. `NewOperation` with `op: enroll` is an `EnrollOperation`.
+pub(super) fn name_variants(document: &mut OpenApi) {
+    let Some(components) = &mut document.components else { return };
+    let mut named = Vec::new();
+    for (whole, schema) in &mut components.schemas {
+        let RefOr::T(Schema::OneOf(one)) = schema else { continue };
+        let mut discriminator = None;
+        for item in &mut one.items {
+            let RefOr::T(Schema::Object(object)) = item else { continue };
+            let Some((member, value)) = make_tag_constant(object) else { continue };
+            let name = format!("{}{}", capitalized(&value), whole.trim_start_matches("New"));
+            let reference = Ref::from_schema_name(&name);
+            let discriminator = discriminator.get_or_insert_with(|| Discriminator::new(member));
+            discriminator.mapping.insert(value, reference.ref_location.clone());
+            named.push((name, std::mem::replace(item, RefOr::Ref(reference))));
+        }
+        one.discriminator = one.discriminator.take().or(discriminator);
+    }
+    components.schemas.extend(named);
+}
+
+/// The member that has only one value, which becomes a constant, and its value.
+fn make_tag_constant(object: &mut Object) -> Option<(String, String)> {
+    object.properties.iter_mut().find_map(|(name, property)| {
+        let RefOr::T(Schema::Object(tag)) = property else { return None };
+        let [Value::String(value)] = tag.enum_values.as_deref()? else { return None };
+        let value = value.clone();
+        *tag = constant(tag, Value::String(value.clone()));
+        Some((name.clone(), value))
+    })
+}
+
+/// A schema of the same type and description for one value only.
+pub(super) fn constant(schema: &Object, value: Value) -> Object {
+    let mut constant = Object::with_type(schema.schema_type.clone());
+    constant.description.clone_from(&schema.description);
+    // utoipa has no field for `const`; an extension is a field of any name.
+    constant.extensions = Some(Extensions::from_iter([("const", value)]));
+    constant
+}
+
+/// The word with a capital.
+pub(super) fn capitalized(word: &str) -> String {
+    let (first, rest) = word.split_at(word.chars().next().map_or(0, char::len_utf8));
+    first.to_uppercase() + rest
+}
+
+/// Removes defaults of fields. That of most is null, also where null is not allowed; the others are in words, since
+/// openapi-typescript takes a field with a default for one that is always there.
+pub(super) fn remove_defaults(document: &mut OpenApi) {
+    let Some(components) = &mut document.components else { return };
+    for property in
+        components.schemas.values_mut().flat_map(objects).flat_map(|object| object.properties.values_mut())
+    {
+        if let RefOr::T(Schema::Object(Object { default, .. }) | Schema::Array(Array { default, .. })) =
+            property
+        {
+            *default = None;
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Who may use each operation, in the OpenAPI document.
 
 use axum::http::Method;
+use serde_json::json;
 use utoipa::openapi::OpenApi;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
@@ -8,7 +9,8 @@ use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, Secur
 use super::routes::{Allow, Policy};
 use crate::registrar::Right;
 
-/// Documents who may use each operation: with a token that has one of the scopes.
+/// Documents who may use each operation: with a token that has one of the scopes, or all of them. They are in the
+/// description and in an extension: programs that check documents refuse scopes outside of OAuth.
 pub(super) fn add_security(document: &mut OpenApi, policy: &Policy) {
     let mut token = Http::new(HttpAuthScheme::Bearer);
     token.bearer_format = Some("mtr_...".to_owned());
@@ -21,16 +23,25 @@ pub(super) fn add_security(document: &mut OpenApi, policy: &Policy) {
     for rule in policy.rules() {
         let item = document.paths.paths.get_mut(&rule.path);
         let Some(operation) = item.and_then(|item| operation(item, &rule.method)) else { continue };
-        operation.security = Some(match rule.allow {
-            Allow::Anyone | Allow::Visitors => Vec::new(),
-            Allow::SignedIn => vec![SecurityRequirement::new(TOKEN, [""; 0])],
-            Allow::AllOf(rights) => {
-                vec![SecurityRequirement::new(TOKEN, rights.iter().map(Right::as_str))]
-            }
-            Allow::AnyOf(rights) => {
-                rights.iter().map(|right| SecurityRequirement::new(TOKEN, [right.as_str()])).collect()
-            }
-        });
+        let is_public = matches!(rule.allow, Allow::Anyone | Allow::Visitors);
+        let token = (!is_public).then(|| SecurityRequirement::new(TOKEN, [""; 0]));
+        operation.security = Some(token.into_iter().collect());
+        let (rights, joined) = match rule.allow {
+            Allow::AllOf(rights) => (rights, " and "),
+            Allow::AnyOf(rights) => (rights, " or "),
+            Allow::Anyone | Allow::Visitors | Allow::SignedIn => continue,
+        };
+        let names: Vec<_> = rights.iter().map(|right| format!("`{}`", right.as_str())).collect();
+        let sentence = match names.as_slice() {
+            [one] => format!("Needs the scope {one}."),
+            several => format!("Needs the scopes {}.", several.join(joined)),
+        };
+        let description = operation.description.take().unwrap_or_default();
+        operation.description = Some(format!("{description}\n\n{sentence}").trim().to_owned());
+        let scopes: Vec<_> = rights.iter().map(Right::as_str).collect();
+        let quantity = if matches!(rule.allow, Allow::AllOf(_)) { "all_of" } else { "any_of" };
+        let extensions = operation.extensions.get_or_insert_default();
+        extensions.insert("x-scopes".to_owned(), json!({ quantity: scopes }));
     }
 }
 

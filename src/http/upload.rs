@@ -5,6 +5,9 @@ use axum::extract::{FromRequest, Multipart, Request};
 use axum::http::{HeaderMap, Method};
 use bytes::Bytes;
 use serde_json::json;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::body::{Received, receive};
 use super::extract::{KEY_FIELD, caller, content_type, is_encoded, key_of_request, with_key};
@@ -37,6 +40,19 @@ pub struct FileBody {
     pub caller: Caller,
     /// The part of the memory for bodies.
     pub memory: Option<QuotaGuard>,
+}
+
+/// The schema of a file that is not a text.
+#[derive(Debug)]
+pub enum FileBytes {}
+
+impl ToSchema for FileBytes {}
+
+impl PartialSchema for FileBytes {
+    fn schema() -> RefOr<Schema> {
+        let format = Some(SchemaFormat::KnownFormat(KnownFormat::Binary));
+        ObjectBuilder::new().schema_type(Type::String).format(format).into()
+    }
 }
 
 impl<S: Send + Sync> FromRequest<S> for FileBody {

@@ -18,7 +18,7 @@ use crate::http::problem::Problem;
 use crate::http::refused::Refused;
 use crate::http::reply::{Created, Found, List, Located, Resource};
 use crate::http::routes::{Allow, Routes};
-use crate::http::upload::FileBody;
+use crate::http::upload::{FileBody, FileBytes};
 use crate::problems::{FilesRefused, ImportNotFound, ImportState, ImportWouldRemove, PlanChanged};
 use crate::registrar::{Caller, MAX_ID, Override, OverrideReason, Rights};
 use crate::state::{App, AppState};
@@ -46,14 +46,15 @@ pub const ALLOWED: Allow = Allow::AllOf(Rights::of(&RIGHTS));
 #[utoipa::path(
     post,
     path = "/api/v1/imports",
+    operation_id = "create_import",
     tag = "imports",
     params(ImportQuery),
     request_body(content(
-        (String = "text/csv"),
-        (String = "text/tab-separated-values"),
-        (Vec<u8> = "application/zip"),
-        (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
-        (Vec<u8> = "application/octet-stream")
+        (String = "text/csv", example = json!("number,name,email\n0042817,Zoë Martin,zoe@example.edu\n")),
+        (String = "text/tab-separated-values", example = json!("number\tname\temail\n0042817\tZoë Martin\tzoe@example.edu\n")),
+        (inline(FileBytes) = "application/zip"),
+        (inline(FileBytes) = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+        (inline(FileBytes) = "application/octet-stream")
     ))
 )]
 async fn create(
@@ -70,7 +71,13 @@ async fn create(
 /// List imports
 ///
 /// The latest first, of the last 30 days.
-#[utoipa::path(get, path = "/api/v1/imports", tag = "imports", params(PageQuery))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/imports",
+    operation_id = "list_imports",
+    tag = "imports",
+    params(PageQuery)
+)]
 async fn list(app: App, Query(page): Query<PageQuery>, url: RequestUrl) -> Result<List<Import>, Refused<()>> {
     let listing = staging::list(&app.viewer);
     let page = page.of_list(&listing.order)?;
@@ -80,7 +87,7 @@ async fn list(app: App, Query(page): Query<PageQuery>, url: RequestUrl) -> Resul
 /// Read an import
 ///
 /// While it runs, `done` of `total` steps are done.
-#[utoipa::path(get, path = "/api/v1/imports/{import_id}", tag = "imports")]
+#[utoipa::path(get, path = "/api/v1/imports/{import_id}", operation_id = "get_import", tag = "imports")]
 async fn show(
     app: App,
     id: PathParams<ImportId>,
@@ -92,7 +99,13 @@ async fn show(
 /// List the rows of an import
 ///
 /// The effect of each row of the files, planned or done, in the order of their numbers: the refused rows first.
-#[utoipa::path(get, path = "/api/v1/imports/{import_id}/rows", tag = "imports", params(PageQuery, RowQuery))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/imports/{import_id}/rows",
+    operation_id = "list_import_rows",
+    tag = "imports",
+    params(PageQuery, RowQuery)
+)]
 async fn rows(
     app: App,
     id: PathParams<ImportId>,
@@ -112,7 +125,13 @@ async fn rows(
 /// Carries out exactly the plan, in several commits, so that others can write in between. Makes the plan again first,
 /// to check that it still holds. The answer waits at most a second for the end; while `status` is `applying`, read the
 /// import again. Does nothing if the import is already applied.
-#[utoipa::path(post, path = "/api/v1/imports/{import_id}/apply", tag = "imports", params(ApplyQuery))]
+#[utoipa::path(
+    post,
+    path = "/api/v1/imports/{import_id}/apply",
+    operation_id = "apply_import",
+    tag = "imports",
+    params(ApplyQuery)
+)]
 async fn apply(
     app: App,
     id: PathParams<ImportId>,
@@ -132,7 +151,12 @@ type NotApplied = (ImportNotFound, ImportState, PlanChanged, ImportWouldRemove, 
 ///
 /// Leaves out students, courses and enrollments that somebody has changed since; `remaining` counts the rows that stay.
 /// The answer waits at most a second for the end; while `status` is `undoing`, read the import again.
-#[utoipa::path(post, path = "/api/v1/imports/{import_id}/undo", tag = "imports")]
+#[utoipa::path(
+    post,
+    path = "/api/v1/imports/{import_id}/undo",
+    operation_id = "undo_import",
+    tag = "imports"
+)]
 async fn undo(
     app: App,
     id: PathParams<ImportId>,

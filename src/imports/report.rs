@@ -1,13 +1,15 @@
 //! What a plan says, for people and for programs.
 
+use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::ToSchema;
 
 use super::carry_out::{Done, RowNumbers};
 use super::rows::{ImportRow, RowField};
 use super::steps::{FieldChange, Obstacle, Pair, Plan, RecordStep};
-use super::summary::{Counts, FileSummary, Summary, WhyRefused};
+use super::summary::{Counts, FileSummary, ReadColumn, Summary, UnreadColumn, WhyRefused};
 use super::vanishing::{Cause, PlanRow, Vanishing};
-use crate::files::reading::{Origin, Reading};
+use crate::files::reading::{FileRefusal, Origin, Reading};
 use crate::registrar::{Course, Record, Student};
 
 impl Plan {
@@ -92,17 +94,44 @@ pub fn refused(reading: &Reading) -> Value {
 /// The reasons for each refused file of a reading, and for the set as a whole.
 #[must_use]
 pub fn refused_files(reading: &Reading) -> Value {
-    let of_set = reading
-        .refusal
-        .iter()
-        .map(|why| json!({"name": null, "code": why.code, "line": why.line, "detail": why.detail}));
+    let refused = |name: Option<&String>, why: &FileRefusal| RefusedFile {
+        name: name.cloned(),
+        code: why.code.to_owned(),
+        line: why.line,
+        detail: why.detail.clone(),
+        columns: None,
+        ignored: None,
+    };
+    let of_set = reading.refusal.iter().map(|why| refused(None, why));
     let of_files = reading.files.iter().filter_map(|file| {
         let why = file.refusal.as_ref()?;
         let FileSummary { columns, ignored, .. } = FileSummary::from(file);
-        let why = json!({"name": file.name, "code": why.code, "line": why.line, "detail": why.detail, "columns": columns, "ignored": ignored});
-        Some(why)
+        Some(RefusedFile { columns: Some(columns), ignored: Some(ignored), ..refused(Some(&file.name), why) })
     });
-    of_set.chain(of_files).collect()
+    json!(of_set.chain(of_files).collect::<Vec<_>>())
+}
+
+/// A file of which nothing is used, and why.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct RefusedFile {
+    /// The name of the file; null if all files together are refused.
+    #[schema(required)]
+    name: Option<String>,
+    /// A stable word for programs.
+    code: String,
+    /// The physical line, from 1, if it is about one.
+    #[schema(required, minimum = 1)]
+    line: Option<u32>,
+    /// A sentence for people.
+    detail: String,
+    /// The columns that were recognized.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    columns: Option<Vec<ReadColumn>>,
+    /// The columns that were not recognized.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    ignored: Option<Vec<UnreadColumn>>,
 }
 
 /// A plan as JSON, and what was done if it was carried out.

@@ -29,7 +29,13 @@ pub fn routes() -> Routes<AppState> {
 ///
 /// Those who see its roster, its waitlist and its past; `[]` if there are none. An account that has been disabled or
 /// has another role now stays in the list, but sees nothing.
-#[utoipa::path(get, path = "/api/v1/courses/{course_id}/instructors", tag = "instructors", params(PageQuery))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/courses/{course_id}/instructors",
+    operation_id = "list_course_instructors",
+    tag = "instructors",
+    params(PageQuery)
+)]
 async fn instructors(
     app: App,
     course: PathParams<CourseId>,
@@ -49,7 +55,12 @@ async fn instructors(
 /// Assign an instructor to a course
 ///
 /// From now on the account sees the roster, the waitlist and the past of the course. Safe to repeat.
-#[utoipa::path(put, path = "/api/v1/courses/{course_id}/instructors/{account_id}", tag = "instructors")]
+#[utoipa::path(
+    put,
+    path = "/api/v1/courses/{course_id}/instructors/{account_id}",
+    operation_id = "assign_instructor",
+    tag = "instructors"
+)]
 async fn assign(
     app: App,
     pair: PathParams<(CourseId, AccountId)>,
@@ -64,7 +75,12 @@ async fn assign(
 /// Remove an instructor from a course
 ///
 /// The account sees nothing of the course's students any more, on every server at once.
-#[utoipa::path(delete, path = "/api/v1/courses/{course_id}/instructors/{account_id}", tag = "instructors")]
+#[utoipa::path(
+    delete,
+    path = "/api/v1/courses/{course_id}/instructors/{account_id}",
+    operation_id = "remove_instructor",
+    tag = "instructors"
+)]
 async fn remove(
     app: App,
     pair: PathParams<(CourseId, AccountId)>,
@@ -79,7 +95,13 @@ async fn remove(
 /// List the courses that one teaches
 ///
 /// For the instructor who the caller is, in order of their ids.
-#[utoipa::path(get, path = "/api/v1/me/teaching", tag = "instructors", params(PageQuery))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/me/teaching",
+    operation_id = "list_my_taught_courses",
+    tag = "instructors",
+    params(PageQuery)
+)]
 async fn my_courses(
     app: App,
     Query(query): Query<PageQuery>,

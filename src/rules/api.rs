@@ -20,7 +20,7 @@ pub fn routes() -> Routes<AppState> {
 }
 
 /// Read the rules of the whole school
-#[utoipa::path(get, path = "/api/v1/rules", tag = "rules")]
+#[utoipa::path(get, path = "/api/v1/rules", operation_id = "get_rules", tag = "rules")]
 async fn show(app: App, _: NoQuery) -> Result<Found<Rules>, Refused<()>> {
     Ok(Found(store::find(&app.viewer).await?))
 }
@@ -28,7 +28,7 @@ async fn show(app: App, _: NoQuery) -> Result<Found<Rules>, Refused<()>> {
 /// Set the rules of the whole school
 ///
 /// Students who have more courses than the new limit keep them.
-#[utoipa::path(put, path = "/api/v1/rules", tag = "rules")]
+#[utoipa::path(put, path = "/api/v1/rules", operation_id = "set_rules", tag = "rules")]
 async fn set(
     app: App,
     _: NoQuery,

@@ -42,7 +42,12 @@ pub fn routes() -> Routes<AppState> {
 ///
 /// Nothing changes yet: the answer counts what the change would mean, and its `courses` list it. Without `courses`, the
 /// change is about all courses. `seats` is a merge patch (RFC 7396), as for a single course.
-#[utoipa::path(post, path = "/api/v1/seat-changes", tag = "seat-changes")]
+#[utoipa::path(
+    post,
+    path = "/api/v1/seat-changes",
+    operation_id = "create_seat_change",
+    tag = "seat-changes"
+)]
 async fn create(
     app: App,
     _: NoQuery,
@@ -56,7 +61,13 @@ async fn create(
 /// List changes of the seats of many courses
 ///
 /// The latest first, of the last 30 days.
-#[utoipa::path(get, path = "/api/v1/seat-changes", tag = "seat-changes", params(PageQuery))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/seat-changes",
+    operation_id = "list_seat_changes",
+    tag = "seat-changes",
+    params(PageQuery)
+)]
 async fn list(
     app: App,
     Query(page): Query<PageQuery>,
@@ -70,7 +81,12 @@ async fn list(
 /// Read a change of the seats of many courses
 ///
 /// While it runs, `done` of `counts.changed` courses have changed.
-#[utoipa::path(get, path = "/api/v1/seat-changes/{seat_change_id}", tag = "seat-changes")]
+#[utoipa::path(
+    get,
+    path = "/api/v1/seat-changes/{seat_change_id}",
+    operation_id = "get_seat_change",
+    tag = "seat-changes"
+)]
 async fn show(
     app: App,
     id: PathParams<SeatChangeId>,
@@ -86,6 +102,7 @@ async fn show(
 #[utoipa::path(
     get,
     path = "/api/v1/seat-changes/{seat_change_id}/courses",
+    operation_id = "list_seat_change_courses",
     tag = "seat-changes",
     params(PageQuery, CourseQuery)
 )]
@@ -107,7 +124,12 @@ async fn courses(
 /// course or its seats are not as they were. A course that somebody changes in between keeps its seats; `not_done` counts
 /// those. The answer waits at most a second for the end; while `status` is `applying`, read the change again. Does nothing if
 /// the change is already applied.
-#[utoipa::path(post, path = "/api/v1/seat-changes/{seat_change_id}/apply", tag = "seat-changes")]
+#[utoipa::path(
+    post,
+    path = "/api/v1/seat-changes/{seat_change_id}/apply",
+    operation_id = "apply_seat_change",
+    tag = "seat-changes"
+)]
 async fn apply(
     app: App,
     id: PathParams<SeatChangeId>,
@@ -124,7 +146,12 @@ async fn apply(
 /// Puts back the seats of each course that are as the change has left them; `remaining` counts the others. Students who got a
 /// seat by the change keep it. The answer waits at most a second for the end; while `status` is `undoing`, read the change
 /// again.
-#[utoipa::path(post, path = "/api/v1/seat-changes/{seat_change_id}/undo", tag = "seat-changes")]
+#[utoipa::path(
+    post,
+    path = "/api/v1/seat-changes/{seat_change_id}/undo",
+    operation_id = "undo_seat_change",
+    tag = "seat-changes"
+)]
 async fn undo(
     app: App,
     id: PathParams<SeatChangeId>,

@@ -44,7 +44,7 @@ pub fn routes() -> Routes<AppState> {
 ///
 /// Replaces the present limits. New seats go to the students on the waitlist, in order and in the same transaction. A
 /// capacity below the number of students is allowed and drops nobody: the course is over-full until students leave.
-#[utoipa::path(put, path = "/api/v1/courses/{course_id}/seats", tag = "seats")]
+#[utoipa::path(put, path = "/api/v1/courses/{course_id}/seats", operation_id = "set_seats", tag = "seats")]
 async fn set(
     app: App,
     course: PathParams<CourseId>,
@@ -58,7 +58,12 @@ async fn set(
 /// Change some limits of a course
 ///
 /// A merge patch (RFC 7396): limits that are left out stay as they are, and null removes one. Otherwise as PUT.
-#[utoipa::path(patch, path = "/api/v1/courses/{course_id}/seats", tag = "seats")]
+#[utoipa::path(
+    patch,
+    path = "/api/v1/courses/{course_id}/seats",
+    operation_id = "update_seats",
+    tag = "seats"
+)]
 async fn change(
     app: App,
     course: PathParams<CourseId>,
@@ -72,7 +77,7 @@ async fn change(
 /// Read the limits of a course, and how full it is
 ///
 /// The capacity of a course without a limit is null.
-#[utoipa::path(get, path = "/api/v1/courses/{course_id}/seats", tag = "seats")]
+#[utoipa::path(get, path = "/api/v1/courses/{course_id}/seats", operation_id = "get_seats", tag = "seats")]
 async fn show(
     app: App,
     course: PathParams<CourseId>,
@@ -85,7 +90,12 @@ async fn show(
 /// Remove the seat limit
 ///
 /// Every student on the waitlist gets a seat.
-#[utoipa::path(delete, path = "/api/v1/courses/{course_id}/seats", tag = "seats")]
+#[utoipa::path(
+    delete,
+    path = "/api/v1/courses/{course_id}/seats",
+    operation_id = "remove_seat_limits",
+    tag = "seats"
+)]
 async fn remove(
     app: App,
     course: PathParams<CourseId>,
@@ -100,7 +110,13 @@ async fn remove(
 ///
 /// In the order in which students get seats; `[]` if nobody waits. Complete without `limit`. Pages have the positions
 /// of the moment when the first page was read.
-#[utoipa::path(get, path = "/api/v1/courses/{course_id}/waitlist", tag = "seats", params(PageQuery))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/courses/{course_id}/waitlist",
+    operation_id = "list_course_waitlist",
+    tag = "seats",
+    params(PageQuery)
+)]
 async fn waitlist(
     app: App,
     course: PathParams<CourseId>,
@@ -125,7 +141,13 @@ async fn waitlist(
 /// List one's own places on waitlists
 ///
 /// For the student who the caller is, in the order in which they joined.
-#[utoipa::path(get, path = "/api/v1/me/waitlists", tag = "access", params(PageQuery))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/me/waitlists",
+    operation_id = "list_my_waitlists",
+    tag = "access",
+    params(PageQuery)
+)]
 async fn my_waitlists(
     app: App,
     Query(query): Query<PageQuery>,

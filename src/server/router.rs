@@ -18,7 +18,7 @@ use crate::http::{openapi, proxy_echo, system};
 use crate::state::AppState;
 use crate::{
     access, batch, courses, disclosures, enrollments, events, exports, groups, holds, imports, instructors,
-    pages, rules, seat_changes, seats, students,
+    pages, problems, rules, seat_changes, seats, students,
 };
 
 /// All routes, with `limits` applied.
@@ -53,7 +53,7 @@ pub fn router(app: AppState, limits: &RequestLimits) -> Router {
 #[must_use]
 pub fn document() -> utoipa::openapi::OpenApi {
     let (_, mut document, policy) = api().into_parts();
-    openapi::complete(&mut document, &policy);
+    openapi::complete(&mut document, &policy, problems::all());
     document
 }
 
@@ -91,7 +91,11 @@ fn api() -> Routes<AppState> {
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "matricula", description = "Course registration: which students are enrolled in which courses."),
+    info(
+        title = "matricula",
+        description = "Course registration: which students are enrolled in which courses.",
+        contact(name = "Whoever runs this server")
+    ),
     servers((url = "/", description = "This server")),
     tags(
         (name = "enrollments", description = "Students in courses"),
@@ -153,7 +157,9 @@ fn api() -> Routes<AppState> {
         crate::access::api::Name,
         crate::registrar::Role,
         crate::registrar::Rights,
-        crate::http::problem::ProblemBody,
+        crate::http::members::RequestError,
+        crate::problems::PlaceInLine,
+        crate::imports::report::RefusedFile,
     ))
 )]
 struct ApiDocument;

@@ -36,7 +36,7 @@ pub fn routes() -> Routes<AppState> {
 }
 
 /// Add a student
-#[utoipa::path(post, path = "/api/v1/students", tag = "students")]
+#[utoipa::path(post, path = "/api/v1/students", operation_id = "create_student", tag = "students")]
 async fn create(
     app: App,
     _: NoQuery,
@@ -50,7 +50,13 @@ async fn create(
 ///
 /// Complete without `limit`; with `limit` in pages, with a `Link` to the next page. With `Accept: text/csv`, the answer is
 /// a CSV file with the columns of the export.
-#[utoipa::path(get, path = "/api/v1/students", tag = "students", params(PageQuery, StudentList))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/students",
+    operation_id = "list_students",
+    tag = "students",
+    params(PageQuery, StudentList)
+)]
 async fn list(
     app: App,
     Query(query): Query<StudentList>,
@@ -66,7 +72,7 @@ async fn list(
 }
 
 /// Read a student
-#[utoipa::path(get, path = "/api/v1/students/{student_id}", tag = "students")]
+#[utoipa::path(get, path = "/api/v1/students/{student_id}", operation_id = "get_student", tag = "students")]
 async fn show(
     app: App,
     id: PathParams<StudentId>,
@@ -81,7 +87,12 @@ async fn show(
 /// Change a student
 ///
 /// A merge patch (RFC 7396): fields that are left out do not change.
-#[utoipa::path(patch, path = "/api/v1/students/{student_id}", tag = "students")]
+#[utoipa::path(
+    patch,
+    path = "/api/v1/students/{student_id}",
+    operation_id = "update_student",
+    tag = "students"
+)]
 async fn change(
     app: App,
     id: PathParams<StudentId>,
@@ -98,7 +109,13 @@ async fn change(
 ///
 /// Refused while the student has enrollments or is on a waitlist, unless `drop=true` ends those in the same
 /// transaction.
-#[utoipa::path(delete, path = "/api/v1/students/{student_id}", tag = "students", params(StudentDeletion))]
+#[utoipa::path(
+    delete,
+    path = "/api/v1/students/{student_id}",
+    operation_id = "delete_student",
+    tag = "students",
+    params(StudentDeletion)
+)]
 async fn delete(
     app: App,
     id: PathParams<StudentId>,

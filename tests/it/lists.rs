@@ -58,6 +58,21 @@ async fn a_list_without_a_limit_is_complete() {
     assert_eq!((all.ids().len(), all.next_page()), (1700, None));
 }
 
+/// For clients that do not read links.
+#[tokio::test]
+async fn the_cursor_of_the_next_page_has_a_header_of_its_own() {
+    let school = School::open().await;
+    school.students(["Ana", "Ben", "Cleo"]).await;
+    for list in ["/api/v1/students?limit=2", "/api/v1/students?limit=2&sort=name", "/api/v1/events?limit=2"] {
+        let first = school.get(list).await.is_ok();
+        let cursor = first.header("x-next-cursor");
+        assert!(first.next_page().unwrap().ends_with(&format!("&after={cursor}")), "{first:?}");
+        let last = school.get(&format!("{list}&after={cursor}")).await.is_ok();
+        assert_eq!((last.json().as_array().unwrap().len(), last.header("x-total-count")), (1, "3"));
+        assert!(!last.headers.contains_key("x-next-cursor"), "{last:?}");
+    }
+}
+
 #[tokio::test]
 async fn a_page_links_to_the_next_under_the_host_that_the_client_used() {
     let school = School::open().await;

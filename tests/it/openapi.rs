@@ -66,8 +66,10 @@ async fn no_body_takes_the_name_of_a_column_that_is_not_in_its_schema() {
         let is_array = schema["items"].is_object();
         let record = if is_array { resolved(&document, &schema["items"]) } else { schema };
         let kinds = record["oneOf"].as_array().map_or(std::slice::from_ref(record), Vec::as_slice);
-        let known: BTreeSet<_> =
-            kinds.iter().flat_map(|kind| kind["properties"].as_object().unwrap().keys().cloned()).collect();
+        let known: BTreeSet<_> = kinds
+            .iter()
+            .flat_map(|kind| resolved(&document, kind)["properties"].as_object().unwrap().keys().cloned())
+            .collect();
         let address = parameter.replace_all(path, "1").into_owned();
         for column in columns.iter().filter(|column| !known.contains(*column)) {
             let body = json!({column: 1});
@@ -95,7 +97,9 @@ async fn every_operation_says_what_it_does_and_what_it_answers() {
     for (path, method, operation) in operations(&document) {
         let text = |member: &str| operation[member].as_str().unwrap_or_default().to_owned();
         assert!(!text("summary").is_empty(), "{method} {path} has no summary");
-        assert!(names.insert(text("operationId")), "{method} {path} has the operationId of another");
+        let (name, form) = (text("operationId"), Regex::new("^[a-z]+(_[a-z]+)*$").unwrap());
+        assert!(form.is_match(&name), "{name} of {method} {path} is not the name of a function");
+        assert!(names.insert(name), "{method} {path} has the operationId of another");
         assert!(operation["tags"].is_array(), "{method} {path} has no tags");
         for (status, response) in operation["responses"].as_object().unwrap() {
             assert_ne!(response["description"], "", "{method} {path} {status}");
@@ -115,7 +119,7 @@ async fn every_operation_says_what_it_does_and_what_it_answers() {
             );
         }
     }
-    assert_eq!(names.len(), 82);
+    assert_eq!(names.len(), 83);
 }
 
 #[tokio::test]
@@ -138,7 +142,7 @@ async fn every_problem_is_documented_and_has_a_page() {
         let documented = operations(&document).into_iter().any(|(_, _, operation)| {
             let content =
                 &operation["responses"][kind.status.to_string()]["content"]["application/problem+json"];
-            content["examples"][kind.slug].is_object()
+            content["examples"][kind.slug]["$ref"] == format!("#/components/examples/{}", kind.slug)
         });
         assert_eq!(documented, kind.scope != Scope::Unrouted, "{}", kind.slug);
         let page = school.get(&format!("/problems/{}", kind.slug)).await.is_ok();
@@ -147,6 +151,75 @@ async fn every_problem_is_documented_and_has_a_page() {
             assert!(page.text().contains(part), "{part} in {}", page.text());
         }
         assert!(!page.text().contains("{{"), "{}", page.text());
+    }
+}
+
+/// The schemas of which a refusal is one.
+fn alternatives(schema: &Value) -> Vec<&Value> {
+    schema["oneOf"].as_array().map_or_else(|| vec![schema], |all| all.iter().collect())
+}
+
+#[tokio::test]
+async fn every_refusal_has_the_schema_of_its_kind_with_an_example_that_has_its_members() {
+    let document = document().await;
+    let mut kinds = BTreeSet::new();
+    for (path, method, operation) in operations(&document) {
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            let Some(content) = response["content"].get("application/problem+json") else { continue };
+            let examples = content["examples"].as_object().unwrap();
+            let schemas = alternatives(&content["schema"]);
+            assert_eq!(schemas.len(), examples.len(), "{method} {path} {status}");
+            let mut described = BTreeSet::new();
+            for schema in schemas {
+                let schema = resolved(&document, schema);
+                let slug = schema["properties"]["type"]["const"].as_str().unwrap();
+                let slug = slug.strip_prefix("/problems/").unwrap();
+                assert_eq!(schema["properties"]["status"]["const"].to_string(), *status, "{slug}");
+                let example = &resolved(&document, &examples[slug])["value"];
+                let members: BTreeSet<_> = example.as_object().unwrap().keys().collect();
+                assert_eq!(members, schema["properties"].as_object().unwrap().keys().collect(), "{slug}");
+                described.insert(slug.to_owned());
+            }
+            kinds.extend(described);
+        }
+    }
+    let documented = problems::all().filter(|kind| kind.scope != Scope::Unrouted);
+    assert_eq!(kinds, documented.map(|kind| kind.slug.to_owned()).collect());
+}
+
+#[tokio::test]
+async fn a_problem_in_another_answer_can_be_of_any_kind() {
+    let document = document().await;
+    let result = resolved(&document, &json!({"$ref": "#/components/schemas/OperationResult"})).clone();
+    let any = resolved(&document, &result["properties"]["problem"]);
+    let documented = problems::all().filter(|kind| kind.scope != Scope::Unrouted);
+    assert_eq!(alternatives(any).len(), documented.count());
+    assert_eq!(any["discriminator"]["propertyName"], "type");
+}
+
+#[tokio::test]
+async fn every_body_that_is_not_binary_has_an_example() {
+    let document = document().await;
+    for (path, method, operation) in operations(&document) {
+        let answers = operation["responses"].as_object().unwrap().values();
+        for body in answers.chain(operation.get("requestBody")) {
+            for (media_type, content) in body["content"].as_object().into_iter().flatten() {
+                let has_one = content.get("example").is_some() || content.get("examples").is_some();
+                assert_eq!(has_one, content["schema"]["format"] != "binary", "{method} {path} {media_type}");
+            }
+        }
+    }
+}
+
+/// Clients that are generated from an answer with two media types take it for one or the other.
+#[tokio::test]
+async fn every_answer_has_one_media_type() {
+    let document = document().await;
+    for (path, method, operation) in operations(&document) {
+        for (status, response) in operation["responses"].as_object().unwrap() {
+            let media_types = response["content"].as_object().map_or(0, serde_json::Map::len);
+            assert!(media_types <= 1, "{method} {path} {status}");
+        }
     }
 }
 

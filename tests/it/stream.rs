@@ -22,6 +22,20 @@ async fn a_listener_gets_past_and_new_events() {
     assert_eq!((&event["type"], &event["student_id"]), (&json!("enrollment.created"), &json!(ana.id)));
 }
 
+/// For clients that cannot choose what they accept.
+#[tokio::test]
+async fn the_stream_has_an_address_of_its_own() {
+    let school = School::open().await;
+    let [_, ben] = school.students(["Ana", "Ben"]).await;
+    let stream = "/api/v1/events/stream";
+    let mut listener = school.get(&format!("{stream}?after=1")).listen().await;
+    assert_eq!(listener.next().await.unwrap()["student_id"], ben.id);
+    let mut listener = school.get(stream).header("last-event-id", "1").listen().await;
+    assert_eq!(listener.seqs(1).await, [2]);
+    let problem = school.get(&format!("{stream}?limit=5")).await.is_refused(400, "invalid-request");
+    assert!(errors(&problem)[0].starts_with("limit: is not a known parameter"), "{problem}");
+}
+
 #[tokio::test]
 async fn a_listener_that_was_cut_off_continues_where_it_was() {
     let school = School::open().await;

@@ -10,7 +10,9 @@ use anyhow::{Result, ensure};
 use crate::shell::Shell;
 
 const PYTHON: &str = include_str!("../requirements.txt");
-const NODE: &str = "newman@6.2.2 axe-core@4.14.1 @redocly/cli@2.77.0 oidc-provider@8.8.1";
+const NODE: &str = "newman@6.2.2 axe-core@4.14.1 @redocly/cli@2.77.0 oidc-provider@8.8.1 \
+    @stoplight/spectral-cli@6.16.3 @stoplight/prism-cli@5.16.0 openapi-typescript@7.13.0 openapi-fetch@0.17.0 \
+    typescript@5.9.3";
 
 /// A program that the machine must have: a command that succeeds if it is there, the packages that contain it, and its
 /// purpose.
@@ -50,6 +52,12 @@ const TOOLS: &[[&str; 2]] = &[
     ["schemathesis", "a client that knows only the OpenAPI document"],
     ["newman", "runs the Postman collection (npm)"],
     ["@redocly/cli", "checks the OpenAPI document by its recommended rules (npm)"],
+    ["@stoplight/spectral-cli", "checks the OpenAPI document by other rules (npm)"],
+    ["@stoplight/prism-cli", "a mock server made from the OpenAPI document (npm)"],
+    ["openapi-python-client", "makes a Python client of the OpenAPI document"],
+    ["openapi-typescript", "makes the types of a TypeScript client of it (npm)"],
+    ["openapi-fetch", "calls the API with these types (npm)"],
+    ["typescript", "checks and compiles that client (npm)"],
     ["axe-core", "checks the pages for accessibility (npm)"],
     ["oidc-provider", "a real provider of single sign-on (npm)"],
 ];
@@ -119,12 +127,12 @@ impl fmt::Display for Missing {
             writeln!(f, "\nDebian packages, for the whole machine:")?;
         }
         for need in &self.needs {
-            writeln!(f, "  {:22}{}", need.packages, need.purpose)?;
+            writeln!(f, "  {:25}{}", need.packages, need.purpose)?;
         }
         if self.tools {
             writeln!(f, "\nTools from PyPI and npm at pinned versions, into target/tools only:")?;
             for [tool, purpose] in TOOLS {
-                writeln!(f, "  {tool:22}{purpose}")?;
+                writeln!(f, "  {tool:25}{purpose}")?;
             }
         }
         writeln!(f)

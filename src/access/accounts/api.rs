@@ -36,7 +36,7 @@ pub fn routes() -> Routes<AppState> {
 ///
 /// `link` in the answer is the only copy of a one-time link with which the person sets a password; it works for a day.
 /// The first account, like the first token, has to be an admin's, and ends the open mode.
-#[utoipa::path(post, path = "/api/v1/accounts", tag = "access")]
+#[utoipa::path(post, path = "/api/v1/accounts", operation_id = "create_account", tag = "access")]
 async fn create_account(
     app: App,
     _: NoQuery,
@@ -52,7 +52,13 @@ async fn create_account(
 }
 
 /// List the accounts
-#[utoipa::path(get, path = "/api/v1/accounts", tag = "access", params(PageQuery))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/accounts",
+    operation_id = "list_accounts",
+    tag = "access",
+    params(PageQuery)
+)]
 async fn accounts(
     app: App,
     Query(query): Query<PageQuery>,
@@ -64,7 +70,7 @@ async fn accounts(
 }
 
 /// Read an account
-#[utoipa::path(get, path = "/api/v1/accounts/{account_id}", tag = "access")]
+#[utoipa::path(get, path = "/api/v1/accounts/{account_id}", operation_id = "get_account", tag = "access")]
 async fn account(
     app: App,
     id: PathParams<AccountId>,
@@ -77,7 +83,12 @@ async fn account(
 /// Change an account, or disable it
 ///
 /// A merge patch (RFC 7396): fields that are left out do not change. The last admin who can sign in stays one.
-#[utoipa::path(patch, path = "/api/v1/accounts/{account_id}", tag = "access")]
+#[utoipa::path(
+    patch,
+    path = "/api/v1/accounts/{account_id}",
+    operation_id = "update_account",
+    tag = "access"
+)]
 async fn change_account(
     app: App,
     id: PathParams<AccountId>,
@@ -92,7 +103,12 @@ async fn change_account(
 ///
 /// Whoever has signed in to it at a provider or a proxy is signed out, on every server within a second, and is matched
 /// anew at the next sign-in. Does nothing if nobody has. The last admin who can sign in stays linked.
-#[utoipa::path(delete, path = "/api/v1/accounts/{account_id}/identities", tag = "access")]
+#[utoipa::path(
+    delete,
+    path = "/api/v1/accounts/{account_id}/identities",
+    operation_id = "unlink_account",
+    tag = "access"
+)]
 async fn unlink_account(
     app: App,
     id: PathParams<AccountId>,
@@ -108,6 +124,7 @@ impl Resource for Account {}
 
 /// A new account with its link.
 #[derive(Serialize, ToSchema)]
+#[schema(example = json!({"id": 58, "name": "Zoë Martin", "address": "zoe@example.edu", "role": "student", "student_id": 4, "created_at": "2026-09-01T08:00:00.000Z", "disabled_at": null, "link": "http://127.0.0.1:8080/invitation/4kTqS1bXw0"}))]
 pub struct CreatedAccount {
     #[serde(flatten)]
     entry: Account,

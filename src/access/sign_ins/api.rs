@@ -28,7 +28,13 @@ pub fn routes() -> Routes<AppState> {
 /// List sign-ins
 ///
 /// Who signed in and out, and attempts that failed, in this order; of the last 400 days. Complete without `limit`.
-#[utoipa::path(get, path = "/api/v1/sign-ins", tag = "access", params(PageQuery, SignInQuery))]
+#[utoipa::path(
+    get,
+    path = "/api/v1/sign-ins",
+    operation_id = "list_sign_ins",
+    tag = "access",
+    params(PageQuery, SignInQuery)
+)]
 async fn sign_ins(
     app: App,
     Query(query): Query<SignInQuery>,

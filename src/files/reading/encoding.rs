@@ -13,7 +13,7 @@ use super::refusals::FileRefusal;
 /// An encoding of text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(into = "&'static str", try_from = "String")]
-#[schema(value_type = String, example = "windows-1252")]
+#[schema(value_type = String, min_length = 1, example = "windows-1252")]
 pub struct Encoding(&'static encoding_rs::Encoding);
 
 impl Encoding {

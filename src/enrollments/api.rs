@@ -111,17 +111,19 @@ async fn ensure(
     pair: PathParams<(StudentId, CourseId)>,
     _: NoQuery,
     OptionalJson(draft, caller): OptionalJson<EnsuredEnrollment>,
-) -> Result<Ensured<Enrollment, Waitlisted>, Refused<EnsureErrors>> {
+) -> Result<Outcome<Ensured<Enrollment, Waitlisted>>, Refused<EnsureErrors>> {
     let (student_id, course_id) = pair.into_result()?;
     let enroll = Enroll { wait: draft.wait.unwrap_or(true), ..Enroll::new(student_id, course_id) };
-    let outcome = app.registrar.submit(enroll, &caller).await;
-    match outcome.map(|outcome| outcome.answer).map_err(|outcome| outcome.answer) {
-        Ok(Admission::Enrolled(enrollment)) => Ok(Ensured::Created(enrollment)),
-        Err(Refusal::AlreadyEnrolled(enrollment)) => Ok(Ensured::Found(enrollment)),
-        Ok(Admission::Waitlisted(place)) | Err(Refusal::AlreadyWaitlisted(place)) => {
-            Ok(Ensured::Waiting(place.into()))
-        }
-        Err(refusal) => Err(refusal.into()),
+    match app.registrar.submit(enroll, &caller).await {
+        Ok(done) => Ok(done.map(|admission| match admission {
+            Admission::Enrolled(enrollment) => Ensured::Created(enrollment),
+            Admission::Waitlisted(place) => Ensured::Waiting(place.into()),
+        })),
+        Err(refused) => Ok(refused.try_map(|refusal| match refusal {
+            Refusal::AlreadyEnrolled(enrollment) => Ok(Ensured::Found(enrollment)),
+            Refusal::AlreadyWaitlisted(place) => Ok(Ensured::Waiting(place.into())),
+            refusal => Err(refusal),
+        })?),
     }
 }
 
@@ -156,11 +158,10 @@ async fn drop_course(
     pair: PathParams<(StudentId, CourseId)>,
     Query(query): Query<DropQuery>,
     Bodiless(caller): Bodiless,
-) -> Result<NoContent, Refused<DropErrors>> {
+) -> Result<Outcome<NoContent>, Refused<DropErrors>> {
     let (student_id, course_id) = pair.into_result()?;
     let command = DropCourse { r#override: query.override_reason, ..DropCourse::new(student_id, course_id) };
-    app.registrar.submit(command, &caller).await?;
-    Ok(NoContent)
+    Ok(app.registrar.submit(command, &caller).await?.map(|()| NoContent))
 }
 
 /// Restore what was dropped last

@@ -16,6 +16,7 @@ use utoipa::{IntoParams, PartialSchema, ToSchema};
 use utoipa_axum::routes;
 
 use super::{Filter, LogEntry, store};
+use crate::clock::Stamp;
 use crate::count::thousands;
 use crate::http::extract::{Parameters, Query, from_text};
 use crate::http::invalid::invalid;
@@ -26,8 +27,9 @@ use crate::http::reply::{EventStream, List, ListOrStream};
 use crate::http::routes::{Routes, only};
 use crate::lists::{Cursor, Limit, PLAIN_ORDER, Page, WrongCursor};
 use crate::registrar::Right;
-use crate::registrar::{CourseId, EventKind, MAX_ID, StudentId};
+use crate::registrar::{Actor, CourseId, EventKind, MAX_ID, StudentId};
 use crate::state::{App, AppState};
+use crate::viewer::Viewer;
 
 /// The route of the event log.
 #[must_use]
@@ -39,7 +41,8 @@ pub fn routes() -> Routes<AppState> {
 ///
 /// Every change appends exactly one event in its own transaction, and `seq` has no gaps: a reader that stores the
 /// last `seq` it saw, and asks for the events `after` it, misses nothing. With `Accept: text/event-stream` the answer
-/// is a stream of server-sent events, with `seq` as their `id`, which continues as events happen.
+/// is a stream of server-sent events, with `seq` as their `id`, which continues as events happen. It begins with the next
+/// event, unless `after`, `since` or `Last-Event-ID` says where.
 #[utoipa::path(get, path = "/api/v1/events", tag = "events", params(LogQuery))]
 async fn list(
     app: App,
@@ -47,11 +50,12 @@ async fn list(
     stream: Option<StreamRequest>,
     url: RequestUrl,
 ) -> Result<ListOrStream<LogEntry>, Refused<()>> {
-    let filter = query.filter();
+    let filter = query.filter(&app.viewer).await?;
     let recorder = app.discloses_events(&filter);
     if let Some(stream) = stream {
         let sent = Box::new(move |students| recorder.sent(students));
-        let events = app.feed.listen(&app.viewer, filter, stream.after(&query)?, sent);
+        let after = stream.after(&query, &filter, &app.viewer).await?;
+        let events = app.feed.listen(&app.viewer, filter, after, sent);
         let events = events.ok_or_else(|| Problem::overloaded("Too many event streams are open."))?;
         let ended = app.access.clone().ended(app.identity);
         return Ok(ListOrStream::Stream(EventStream::new(events.take_until(ended))));
@@ -67,16 +71,19 @@ async fn list(
 struct StreamRequest(Option<HeaderValue>);
 
 impl StreamRequest {
-    fn after(&self, query: &LogQuery) -> Result<i64, Problem> {
-        if query.limit.is_some() {
-            let detail = "is not allowed for a stream, which has no pages";
-            return Err(invalid(vec![json!({"parameter": "limit", "detail": detail})]));
-        }
-        let Some(last) = &self.0 else { return Ok(query.after.as_ref().map_or(0, |after| after.0)) };
-        let last = last.to_str().unwrap_or_default().parse::<Number>();
+    /// The `seq` after which the stream begins.
+    async fn after(&self, query: &LogQuery, filter: &Filter, viewer: &Viewer) -> Result<i64, Problem> {
+        query.ensure_endless()?;
+        let last =
+            self.0.as_ref().map(|last| last.to_str().unwrap_or_default().parse::<Number>()).transpose();
         let last =
             last.map_err(|detail| invalid(vec![json!({"parameter": "Last-Event-ID", "detail": detail})]))?;
-        Ok(last.0)
+        match (last, &query.after, filter.after) {
+            (Some(Number(last)), ..) => Ok(last),
+            (None, Some(Number(after)), _) => Ok(*after),
+            (None, None, Some(after)) => Ok(after),
+            (None, None, None) => Ok(store::last_seq(viewer.db()).await?),
+        }
     }
 }
 
@@ -119,6 +126,17 @@ struct LogQuery {
     #[serde(deserialize_with = "from_text")]
     #[param(inline)]
     r#type: Option<EventType>,
+    /// Only entries by this actor: `token:57`, `account:58`, `anonymous`, `cli`, `database` and so on, as the entries have
+    /// it.
+    #[serde(deserialize_with = "from_text")]
+    #[param(inline)]
+    actor: Option<LoggedActor>,
+    /// Only entries at this time or later: RFC 3339, with an offset.
+    #[serde(deserialize_with = "from_text")]
+    since: Option<Stamp>,
+    /// Only entries before this time. Not for a stream, which does not end.
+    #[serde(deserialize_with = "from_text")]
+    until: Option<Stamp>,
 }
 
 impl LogQuery {
@@ -132,14 +150,37 @@ impl LogQuery {
         Page::new(self.limit, after, PLAIN_ORDER)
     }
 
-    fn filter(&self) -> Filter {
-        let kind = self.r#type.as_ref().map(|kind| kind.0);
-        Filter { student_id: self.student_id, course_id: self.course_id, kind, is_closed: false }
+    async fn filter(&self, viewer: &Viewer) -> Result<Filter, Problem> {
+        let seq_before = async |time: &Option<Stamp>| match time {
+            Some(time) => store::last_seq_before(viewer.db(), time).await.map(Some),
+            None => Ok(None),
+        };
+        Ok(Filter {
+            student_id: self.student_id,
+            course_id: self.course_id,
+            kind: self.r#type.as_ref().map(|kind| kind.0),
+            actor: self.actor.as_ref().map(|actor| actor.0.clone()),
+            after: seq_before(&self.since).await?,
+            up_to: seq_before(&self.until).await?,
+            is_closed: false,
+        })
+    }
+
+    /// Refuses what a stream does not have.
+    fn ensure_endless(&self) -> Result<(), Problem> {
+        let refused =
+            |parameter, detail| Err(invalid(vec![json!({"parameter": parameter, "detail": detail})]));
+        match (&self.limit, &self.until) {
+            (Some(_), _) => refused("limit", "is not allowed for a stream, which has no pages"),
+            (None, Some(_)) => refused("until", "is not allowed for a stream, which does not end"),
+            (None, None) => Ok(()),
+        }
     }
 }
 
 impl Parameters for LogQuery {
-    const KNOWN: &'static [&'static str] = &["after", "total", "limit", "student_id", "course_id", "type"];
+    const KNOWN: &'static [&'static str] =
+        &["after", "total", "limit", "student_id", "course_id", "type", "actor", "since", "until"];
 }
 
 /// A number of entries, or the `seq` of one; 0 is before the first.
@@ -155,6 +196,32 @@ impl FromStr for Number {
         let number =
             digits.then(|| text.parse().ok()).flatten().filter(|number| (0..=MAX_ID).contains(number));
         number.map(Self).ok_or_else(|| format!("must be a whole number from 0 to {}", thousands(MAX_ID)))
+    }
+}
+
+/// An actor as entries have it.
+#[derive(Debug)]
+struct LoggedActor(String);
+
+impl ToSchema for LoggedActor {}
+
+impl PartialSchema for LoggedActor {
+    fn schema() -> RefOr<Schema> {
+        let known = "^((account|token):[1-9][0-9]{0,14}|anonymous|cli|sign-on|sample|database|migration)$";
+        ObjectBuilder::new().schema_type(Type::String).pattern(Some(known)).into()
+    }
+}
+
+impl FromStr for LoggedActor {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // The migration has no other place in the log than the rows that it found.
+        let is_known =
+            text == "migration" || Actor::from_stored(text).is_some_and(|actor| actor.to_string() == text);
+        is_known.then(|| Self(text.to_owned())).ok_or(
+            "must be `token:` or `account:` with an id, or one of `anonymous`, `cli`, `sign-on`, `sample`, `database`, `migration`",
+        )
     }
 }
 

@@ -182,7 +182,7 @@ fn quality(headers: &HeaderMap, wanted: &str) -> u16 {
 }
 
 /// `0.5` is 500; an invalid weight is ignored, which gives 1000.
-fn thousandths(weight: &str) -> u16 {
+pub(super) fn thousandths(weight: &str) -> u16 {
     let (whole, decimals) = weight.split_once('.').unwrap_or((weight, ""));
     let digits = format!("{decimals:0<3}");
     match (whole, digits.parse::<u16>()) {

@@ -255,9 +255,13 @@ pub fn number(value: &Value, min: i64, max: i64) -> Result<i64, String> {
     let integral =
         |float: f64| (float.fract() == 0.0 && float.abs() <= MAX_ID as f64).then_some(float as i64);
     let number = value.as_i64().or_else(|| value.as_f64().and_then(integral));
-    number
-        .filter(|number| (min..=max).contains(number))
-        .ok_or_else(|| format!("must be a whole number from {} to {}", thousands(min), thousands(max)))
+    let is_allowed = |number: &i64| (min..=max).contains(number);
+    number.filter(is_allowed).ok_or_else(|| {
+        match value.as_str().and_then(|text| text.parse().ok()).filter(is_allowed) {
+            Some(quoted) => format!("must be a number: write {quoted} without quotes"),
+            None => format!("must be a whole number from {} to {}", thousands(min), thousands(max)),
+        }
+    })
 }
 
 /// `true` or `false`.

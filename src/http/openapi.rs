@@ -36,14 +36,12 @@ pub fn complete(document: &mut OpenApi, policy: &Policy) {
     unwrap_optional_bodies(document);
     close_bodies(document);
     for (path, item) in &mut document.paths.paths {
-        if let Some(post) = &mut item.post {
-            add_idempotency_key(post);
-        }
         if let Some(get) = &mut item.get {
             add_wanted_position(get);
         }
         for write in [&mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten()
         {
+            add_idempotency_key(write);
             add_log_position(write);
         }
         for operation in operations(item) {
@@ -52,7 +50,7 @@ pub fn complete(document: &mut OpenApi, policy: &Policy) {
     }
 }
 
-/// Documents `Idempotency-Key`, which every POST accepts.
+/// Documents `Idempotency-Key`, which every write accepts.
 fn add_idempotency_key(operation: &mut Operation) {
     let schema = text_schema().min_length(Some(1)).max_length(Some(255)).pattern(Some(r"^[\x21-\x7e]+$"));
     let meaning = "A name for this request. If it is sent again within 24 hours, it is not carried out again and gets the same answer.";
@@ -264,7 +262,7 @@ fn with_schema(
 const ETAG: (&str, &str) = ("ETag", "The version, for If-Match and If-None-Match.");
 const LOCATION: (&str, &str) = ("Location", "The address of the resource.");
 
-/// `Idempotency-Replayed` is documented for every POST: see [`add_idempotency_key`].
+/// `Idempotency-Replayed` is documented for every write: see [`add_idempotency_key`].
 impl<R: IntoResponses> IntoResponses for Outcome<R> {
     fn responses() -> Responses {
         R::responses()

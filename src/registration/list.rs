@@ -3,7 +3,7 @@
 
 use super::{Board, LiveCourse, store};
 use crate::db::DbError;
-use crate::lists::{CourseFilter, ListPart, Page, SortKey, Wanted, has_exact_texts, select};
+use crate::lists::{CourseFilter, ListPart, Page, SortKey, Wanted, is_wanted, select};
 use crate::registrar::Course;
 use crate::viewer::Viewer;
 
@@ -24,7 +24,7 @@ impl Board {
         let chooser = if filter.open.is_some() { store::chooser(viewer).await? } else { None };
         let (all, now) = (self.present_courses(viewer).await?, self.now());
         let has = |live: &&LiveCourse| {
-            live.meets(filter, &now, chooser.as_ref()) && has_exact_texts(&live.course, &wanted)
+            live.meets(filter, &now, chooser.as_ref()) && is_wanted(&live.course, &wanted)
         };
         let rows = all.iter().filter(has).map(|live| (live.course.id.0, live.listed())).collect();
         let sorting = wanted.sorting(name);

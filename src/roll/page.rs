@@ -1,5 +1,8 @@
 //! Searches the index.
 
+use std::collections::HashSet;
+use std::ops::Range;
+
 use memchr::memmem;
 
 use super::index::{Index, is_plain_letter, letters};
@@ -23,26 +26,38 @@ impl Index {
     pub(super) fn page(
         &self,
         search: Option<&Search>,
+        among: Option<&HashSet<i64>>,
         sorting: &Sorting,
         after: Option<&Cursor>,
-        limit: usize,
+        places: Range<usize>,
     ) -> IndexPage {
         let (sort, direction) = (sorting.text, sorting.direction);
         let matching = search.map(|search| self.matching(&search.pattern()));
         let place = after.map(Rank::of);
-        let count = matching.as_ref().map_or(self.order(sort).len(), |matching| matching.count);
+        let is_among = |number: &u32| among.is_none_or(|among| among.contains(&self.ids[*number as usize]));
+        let is_found =
+            |number: &&u32| matching.as_ref().is_none_or(|matching| matching.matches[**number as usize]);
+        let count = match (&matching, among) {
+            (None, None) => self.order(sort).len(),
+            (Some(matching), None) => matching.count,
+            (_, Some(_)) => self.order(sort).iter().filter(is_found).filter(|one| is_among(one)).count(),
+        };
         let total = after.and_then(|after| after.total).unwrap_or_else(|| to_i64(count));
-        let exact = matching.as_ref().map_or_else(Vec::new, |matching| matching.exact.clone());
+        let mut exact = matching.as_ref().map_or_else(Vec::new, |matching| matching.exact.clone());
+        exact.retain(is_among);
         let rank = |number| Rank { is_exact: exact.contains(&number), ..self.rank(sort, number) };
         let mut first: Vec<_> = exact.iter().map(|number| (rank(*number), *number)).collect();
         first.sort_unstable_by(|(one, _), (other, _)| one.compare(other, direction));
         let is_after = |rank: &Rank<'_>| place.is_none_or(|place| rank.compare(&place, direction).is_gt());
         let first = first.iter().filter(|(rank, _)| is_after(rank)).map(|(_, number)| *number);
         let is_other = |number: &u32| {
-            matching.as_ref().is_none_or(|it| it.matches[*number as usize] && !exact.contains(number))
+            is_among(number)
+                && matching.as_ref().is_none_or(|it| it.matches[*number as usize] && !exact.contains(number))
         };
         let others = self.after(sort, direction, place.filter(|place| !place.is_exact)).filter(is_other);
-        let mut found: Vec<_> = first.chain(others).take(limit.saturating_add(1)).collect();
+        let limit = places.len();
+        let mut found: Vec<_> =
+            first.chain(others).skip(places.start).take(limit.saturating_add(1)).collect();
         let more = found.len() > limit;
         found.truncate(limit);
         let next = found.last().filter(|_| more).map(|last| rank(*last).cursor(sorting.order.clone(), total));
@@ -193,7 +208,7 @@ mod tests {
         let search: Option<Search> = search.map(|search| search.parse().unwrap());
         let (mut ids, mut after, mut total) = (Vec::new(), None, None);
         loop {
-            let found = index.page(search.as_ref(), sorting, after.as_ref(), limit);
+            let found = index.page(search.as_ref(), None, sorting, after.as_ref(), 0..limit);
             assert!(found.ids.len() <= limit);
             assert_eq!(*total.get_or_insert(found.total), found.total);
             ids.extend(found.ids);
@@ -386,7 +401,7 @@ mod tests {
             // A list that is selected from rows of the database is the same.
             let rows = records.values().map(|record| (record.id, record.clone())).collect();
             let search = search.map(|search| search.parse().unwrap());
-            let all = Page { limit: None, after: None };
+            let all = Page::all();
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             let part = runtime.block_on(select(rows, search, sorting, &all)).unwrap();
             prop_assert_eq!(part.rows.iter().map(|record| record.id).collect::<Vec<_>>(), expected);

@@ -24,7 +24,7 @@ use crate::problems::{CourseNotFound, GroupNotFound, RowRefused};
 use crate::registrar::Right;
 use crate::registrar::{
     ChangeSeats, CourseId, GroupName, GroupOpenings, Limits, LimitsChange, MAX_GROUP_OPENINGS, MAX_SEATS,
-    Refusal, RemoveSeats, Seats, SetSeats, group_openings_schema,
+    Outcome, Refusal, RemoveSeats, Seats, SetSeats, group_openings_schema,
 };
 use crate::state::{App, AppState};
 
@@ -50,9 +50,9 @@ async fn set(
     course: PathParams<CourseId>,
     _: NoQuery,
     Json(draft, caller): Json<NewSeats>,
-) -> Result<Found<Seats>, Refused<(CourseNotFound, GroupNotFound, RowRefused)>> {
+) -> Result<Outcome<Found<Seats>>, Refused<(CourseNotFound, GroupNotFound, RowRefused)>> {
     let command = SetSeats { course_id: course.into_result()?, limits: draft.into(), expected: None };
-    Ok(Found(app.registrar.submit(command, &caller).await?.answer))
+    Ok(app.registrar.submit(command, &caller).await?.map(Found))
 }
 
 /// Change some limits of a course
@@ -64,9 +64,9 @@ async fn change(
     course: PathParams<CourseId>,
     _: NoQuery,
     Json(change, caller): Json<LimitsChange>,
-) -> Result<Found<Seats>, Refused<(CourseNotFound, GroupNotFound, RowRefused)>> {
+) -> Result<Outcome<Found<Seats>>, Refused<(CourseNotFound, GroupNotFound, RowRefused)>> {
     let command = ChangeSeats { course_id: course.into_result()?, change, expected: None };
-    Ok(Found(app.registrar.submit(command, &caller).await?.answer))
+    Ok(app.registrar.submit(command, &caller).await?.map(Found))
 }
 
 /// Read the limits of a course, and how full it is
@@ -91,9 +91,12 @@ async fn remove(
     course: PathParams<CourseId>,
     _: NoQuery,
     Bodiless(caller): Bodiless,
-) -> Result<NoContent, Refused<(CourseNotFound, RowRefused)>> {
-    app.registrar.submit(RemoveSeats { course_id: course.into_result()? }, &caller).await?;
-    Ok(NoContent)
+) -> Result<Outcome<NoContent>, Refused<(CourseNotFound, RowRefused)>> {
+    Ok(app
+        .registrar
+        .submit(RemoveSeats { course_id: course.into_result()? }, &caller)
+        .await?
+        .map(|()| NoContent))
 }
 
 /// The waitlist of a course

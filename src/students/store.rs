@@ -76,6 +76,7 @@ fn only(id: Option<i64>, order: String) -> Listing<Student> {
 static LIST: LazyLock<RecordList<Student>> = LazyLock::new(|| {
     let table = ListedTable {
         name: "students",
+        first_text: "name",
         second_text: "email",
         external_id: "sn.number",
         columns: columns!(),

@@ -123,12 +123,32 @@ async fn an_unknown_address_is_answered_with_a_problem() {
         "/problems/%FF",
         "/docs/nothing.js",
         "/healthz/x",
+        "/healthz/",
+        "/api/v1/nothing/",
         "/%FF",
         "/..%2f..%2fetc/passwd",
     ] {
         school.get(path).await.is_refused(404, "not-found");
         let reply = school.client.ask("HEAD", path).await.is(404);
         assert_eq!((reply.text(), reply.header("content-type")), ("", "application/problem+json"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn an_address_with_a_slash_at_its_end_is_refused_with_the_one_that_was_meant() {
+    let school = School::open().await;
+    for path in ["/api/v1/students", "/api/v1/students/1/courses/7", "/api/v1/openapi.json", "/metrics"] {
+        for asking in [school.get(&format!("{path}/")), school.post(&format!("{path}/?limit=1"), json!({}))] {
+            let problem = asking.await.is_refused(404, "not-found");
+            assert_eq!(
+                problem["detail"],
+                format!("This address is written without a slash at its end: {path}")
+            );
+        }
+    }
+    for path in ["/api/v1/student/", "/api/v1/students//", "/api/v1/students//courses/"] {
+        let problem = school.get(path).await.is_refused(404, "not-found");
+        assert_eq!(problem["detail"], "Nothing has this address. /docs lists all addresses of the API.");
     }
 }
 
@@ -341,7 +361,16 @@ async fn health_readiness_and_metrics_are_outside_the_api() {
 
     let metrics = school.get("/metrics").await.is_ok();
 
-    assert!(metrics.header("content-type").contains("version=1.0.0"));
+    assert_eq!(metrics.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    assert!(
+        metrics.text().contains("\n# TYPE matricula_http_requests_total counter\n"),
+        "{}",
+        metrics.text()
+    );
+    let open_metrics = school.get("/metrics").header("accept", "application/openmetrics-text;version=1.0.0");
+    let open_metrics = open_metrics.await.is_ok();
+    assert!(open_metrics.header("content-type").starts_with("application/openmetrics-text; version=1.0.0"));
+    assert!(open_metrics.text().ends_with("# EOF\n") && !metrics.text().contains("# EOF"));
     for part in ["route=\"/api/v1/students/{student_id}\"", "method=\"POST\"", "status=\"201\"", "# TYPE "] {
         assert!(metrics.text().contains(part), "{part} in {}", metrics.text());
     }

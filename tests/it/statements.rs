@@ -126,10 +126,14 @@ async fn read_everything(client: &Client) {
         "student_id=1&type=enrollment.created",
         "course_id=1&type=enrollment.created",
         "student_id=1&course_id=1&type=enrollment.created",
+        "actor=anonymous",
+        "since=2020-01-01T00:00:00Z&until=2020-01-02T00:00:00Z",
+        "student_id=1&course_id=1&type=enrollment.created&actor=anonymous&since=2020-01-01T00:00:00Z&until=2020-01-02T00:00:00Z",
     ] {
         get(&format!("{log}?{filter}")).await;
     }
-    let mut stream = client.ask("GET", log).header("accept", "text/event-stream").listen().await;
+    let mut stream =
+        client.ask("GET", &format!("{log}?after=0")).header("accept", "text/event-stream").listen().await;
     stream.next().await.unwrap();
     for path in [
         "/api/v1/students/1",

@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use utoipa::IntoParams;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
 use super::store::{self, CourseSort};
@@ -64,11 +64,12 @@ async fn list(
     format: ListFormat,
     url: RequestUrl,
 ) -> Result<ListOrCsv<Course>, Refused<()>> {
+    let with_counts = query.include.is_some();
     let (wanted, filter, page) = query.wanted()?;
-    let part = if filter.is_all() {
+    let part = if filter.is_all() && !with_counts {
         app.courses.list(&app.viewer, &wanted, &page).await?
     } else {
-        app.board.list(&app.viewer, filter, wanted, Course::LIST, &page).await?
+        app.board.list(&app.viewer, filter, wanted, Course::LIST, with_counts, &page).await?
     };
     Ok(list_or_csv(&app, List::new(part, &url), &COURSES, format).await?)
 }
@@ -196,7 +197,7 @@ impl ReadCourse {
         repeated.ensure(id.0)?;
         let Some(ReadSeats { capacity }) = self.seats else { return Ok(values) };
         let present = store::find(viewer, id).await?.ok_or(Refusal::CourseNotFound(id))?.seats;
-        if present.is_some_and(|present| present.capacity == capacity) {
+        if present.map_or(capacity.is_none(), |present| present.capacity == capacity) {
             return Ok(values);
         }
         let detail = format!("are not what the course has; they are set at /api/v1/courses/{id}/seats");
@@ -261,6 +262,9 @@ struct CourseList {
     /// Only courses with students on the waitlist (`false`: only others).
     #[serde(deserialize_with = "bool_from_text")]
     waiting: Option<bool>,
+    /// `counts`: how many students take each course and wait for it, also in courses without limits.
+    #[param(inline)]
+    include: Option<IncludedInCourse>,
     /// The sort key. Texts are in the order of Unicode's root collation, with numbers in the order of their values; `id`
     /// breaks ties.
     #[param(inline)]
@@ -276,7 +280,7 @@ struct CourseList {
 
 impl Parameters for CourseList {
     const KNOWN: &'static [&'static str] = &[
-        "limit", "after", "q", "sort", "order", "name", "level", "code", "open", "free", "waiting", "id",
+        "limit", "after", "q", "sort", "order", "name", "level", "code", "open", "free", "waiting", "include", "id",
         "_start", "_end", "_sort", "_order",
     ];
     const REPEATED: &'static [&'static str] = KitQuery::REPEATED;
@@ -284,7 +288,7 @@ impl Parameters for CourseList {
 
 impl CourseList {
     fn wanted(self) -> Result<(Wanted<CourseSort>, CourseFilter, Page), Problem> {
-        let Self { page, kit, q, name, level, code, open, free, waiting, sort, order, kit_sort } = self;
+        let Self { page, kit, q, name, level, code, open, free, waiting, include, sort, order, kit_sort } = self;
         let filter = CourseFilter { open, free, waiting };
         let exactly = |text: Option<Search>| text.map(|text| text.text().to_owned());
         let wanted = Wanted {
@@ -293,7 +297,7 @@ impl CourseList {
             first_text: exactly(name),
             second_text: exactly(level),
             external_id: exactly(code),
-            is_filtered: !filter.is_all(),
+            is_filtered: !filter.is_all() || include.is_some(),
             sort: one_of("_sort", "sort", kit_sort, sort)?,
             direction: kit.direction(order)?,
             ..Wanted::default()
@@ -301,6 +305,13 @@ impl CourseList {
         let page = kit.page(page, &wanted.sorting(Course::LIST).order)?;
         Ok((wanted, filter, page))
     }
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum IncludedInCourse {
+    /// The seats of every course.
+    Counts,
 }
 
 /// The query of a deletion.

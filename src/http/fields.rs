@@ -139,6 +139,12 @@ impl Fields {
         self.unwritable.0.contains(&(record, field))
     }
 
+    /// Whether a field that is not taken yet is present.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.members.iter().any(|(member, _)| member == name)
+    }
+
     /// Takes a field that must be present.
     pub fn required<T>(
         &mut self,

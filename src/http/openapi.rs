@@ -18,7 +18,7 @@ use super::extract::MAX_OBJECTS;
 use super::problem::{KINDS, Kind, Scope};
 use super::refused::{Kinds, Refused};
 use super::reply::{
-    Admitted, Created, Current, Ensured, Found, List, ListOrStream, NoContent, Resource, Restored,
+    Admitted, Created, Current, Ensured, Found, List, ListOrStream, NoContent, Resource, Restored, Results,
     StreamedArray,
 };
 use super::routes::Policy;
@@ -289,10 +289,16 @@ impl<T: ToSchema + Resource> IntoResponses for Created<T> {
     }
 }
 
-impl<T: ToSchema + Resource, W: ToSchema> IntoResponses for Admitted<T, W> {
+impl<T: ToSchema + Resource, W: ToSchema, R: IntoResponses> IntoResponses for Admitted<T, W, R> {
     fn responses() -> Responses {
         let made = answer::<T>("201", "Created and saved.", &[LOCATION]);
-        [made, waiting::<W>()].into()
+        R::responses().into_iter().chain([made, waiting::<W>()]).collect()
+    }
+}
+
+impl<T: ToSchema> IntoResponses for Results<T> {
+    fn responses() -> Responses {
+        [with_schema("200", "Done and saved: one result for each.", &[], array_of::<T>(), None)].into()
     }
 }
 

@@ -8,7 +8,8 @@ use crate::registrar::Course;
 use crate::viewer::Viewer;
 
 impl Board {
-    /// A part of the list of the wanted courses that meet a filter now. Changes of names by other programs may appear a
+    /// A part of the list of the wanted courses that meet a filter now, with the counts also of those without limits if these
+    /// are wanted. Changes of names by other programs may appear a
     /// minute later.
     ///
     /// # Errors
@@ -19,6 +20,7 @@ impl Board {
         filter: CourseFilter,
         wanted: Wanted<S>,
         name: &str,
+        with_counts: bool,
         page: &Page,
     ) -> Result<ListPart<Course>, DbError> {
         let chooser = if filter.open.is_some() { store::chooser(viewer).await? } else { None };
@@ -26,7 +28,11 @@ impl Board {
         let has = |live: &&LiveCourse| {
             live.meets(filter, &now, chooser.as_ref()) && is_wanted(&live.course, &wanted)
         };
-        let rows = all.iter().filter(has).map(|live| (live.course.id.0, live.listed())).collect();
+        let rows = all.iter().filter(has).map(|live| {
+            let course = if with_counts { live.course.clone() } else { live.listed() };
+            (live.course.id.0, course)
+        });
+        let rows = rows.collect();
         let sorting = wanted.sorting(name);
         select(rows, wanted.search, sorting, page).await
     }

@@ -84,6 +84,8 @@ fn api() -> Routes<AppState> {
         .merge(courses::api::routes())
         .merge(instructors::api::routes())
         .merge(enrollments::api::routes())
+        .merge(enrollments::sets::api::routes())
+        .merge(enrollments::included::api::routes())
         .merge(batch::api::routes())
         .merge(seats::api::routes())
         .merge(groups::api::routes())
@@ -131,6 +133,8 @@ fn api() -> Routes<AppState> {
         crate::enrollments::RosterEntry,
         crate::enrollments::Waitlisted,
         crate::enrollments::WaitlistStatus,
+        crate::enrollments::sets::api::CourseResult,
+        crate::enrollments::included::api::ShownStudent,
         crate::seats::OwnPlace,
         crate::seats::WaitlistEntry,
         crate::batch::api::OperationResult,

@@ -1,12 +1,14 @@
 //! The API of students.
 
+use std::sync::Arc;
+
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::routes;
 
 use super::store::{self, StudentSort};
 use crate::exports::api::students_or_csv;
-use crate::http::conditional::{IfMatch, IfNoneMatch};
+use crate::http::conditional::IfMatch;
 use crate::http::download::{ListFormat, ListOrCsv};
 use crate::http::extract::{
     Bodiless, Json, NoQuery, Parameters, PathParams, Query, bool_from_text, from_text,
@@ -16,7 +18,7 @@ use crate::http::paging::{PageQuery, RequestUrl};
 use crate::http::problem::Problem;
 use crate::http::records::{NewRecord, RecordChange, ReplacedRecord};
 use crate::http::refused::Refused;
-use crate::http::reply::{Created, Current, Found, List, Located, NoContent, Resource};
+use crate::http::reply::{Created, Found, List, Located, NoContent, Resource};
 use crate::http::routes::{Routes, any_of, only};
 use crate::lists::{Direction, Page, Rolled as _, Search, Wanted};
 use crate::problems::{HasEnrollments, NumberTaken, ReadOnlyField, RowRefused, Stale, StudentNotFound};
@@ -25,6 +27,7 @@ use crate::registrar::{
     CreateStudent, DeleteStudent, Outcome, Refusal, Student, StudentId, UpdateStudent, Version,
 };
 use crate::state::{App, AppState};
+use crate::viewer::Viewer;
 
 /// The routes of students.
 #[must_use]
@@ -33,7 +36,6 @@ pub fn routes() -> Routes<AppState> {
     Routes::new()
         .api(only(Right::WriteStudents), routes!(create))
         .api(own, routes!(list))
-        .api(own, routes!(show))
         .api(only(Right::WriteStudents), routes!(change, replace, delete))
 }
 
@@ -59,24 +61,11 @@ async fn list(
     format: ListFormat,
     url: RequestUrl,
 ) -> Result<ListOrCsv<Student>, Refused<()>> {
-    let (wanted, page) = query.wanted()?;
+    let (wanted, page) = query.wanted(&app.viewer).await?;
     let (list, recorder) = (app.students.list(&app.viewer, &wanted, &page).await?, app.discloses_students());
     recorder.sent_total(list.total, list.rows.len());
     let list = List::new(list, &url).inspect(move |rows| recorder.sent(rows.len()));
     Ok(students_or_csv(&app, list, format).await?)
-}
-
-/// Read a student
-#[utoipa::path(get, path = "/api/v1/students/{student_id}", tag = "students")]
-async fn show(
-    app: App,
-    id: PathParams<StudentId>,
-    cached: IfNoneMatch,
-    _: NoQuery,
-) -> Result<Current<Student>, Refused<(StudentNotFound,)>> {
-    let id = id.into_result()?;
-    let student = store::find(&app.viewer, id).await?.ok_or(Refusal::StudentNotFound(id))?;
-    Ok(Current(student, cached))
 }
 
 /// Change a student
@@ -184,6 +173,9 @@ struct StudentList {
     #[serde(deserialize_with = "from_text")]
     #[param(inline)]
     number: Option<Search>,
+    /// Only students with a course (`false`: only those without one). A place on a waitlist is no course.
+    #[serde(deserialize_with = "bool_from_text")]
+    enrolled: Option<bool>,
     /// The sort key. Texts are in the order of Unicode's root collation, with numbers in the order of their values; `id`
     /// breaks ties.
     #[param(inline)]
@@ -199,19 +191,24 @@ struct StudentList {
 
 impl Parameters for StudentList {
     const KNOWN: &'static [&'static str] = &[
-        "limit", "after", "q", "sort", "order", "name", "email", "number", "id", "_start", "_end", "_sort",
+        "limit", "after", "q", "sort", "order", "name", "email", "number", "enrolled", "id", "_start", "_end", "_sort",
         "_order",
     ];
     const REPEATED: &'static [&'static str] = KitQuery::REPEATED;
 }
 
 impl StudentList {
-    fn wanted(self) -> Result<(Wanted<StudentSort>, Page), Problem> {
-        let Self { page, kit, q, name, email, number, sort, order, kit_sort } = self;
+    async fn wanted(self, viewer: &Viewer) -> Result<(Wanted<StudentSort>, Page), Problem> {
+        let Self { page, kit, q, name, email, number, enrolled, sort, order, kit_sort } = self;
+        let among = match enrolled {
+            Some(enrolled) => Some(Arc::new(store::with_courses(viewer, enrolled).await?)),
+            None => None,
+        };
         let exactly = |text: Option<Search>| text.map(|text| text.text().to_owned());
         let wanted = Wanted {
             search: q,
             ids: kit.ids(),
+            among,
             first_text: exactly(name),
             second_text: exactly(email),
             external_id: exactly(number),

@@ -59,6 +59,7 @@ mod imports_of_found_schools;
 mod imports_of_odd_files;
 mod imports_of_real_files;
 mod instructors;
+mod kits;
 mod laws;
 mod lists;
 mod litestream_sqlite_only;

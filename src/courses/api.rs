@@ -97,8 +97,7 @@ async fn change(
     expected: IfMatch,
     _: NoQuery,
     Json(draft, caller): Json<CourseChange>,
-) -> Result<Outcome<Found<Course>>, Refused<(CourseNotFound, NumberTaken, RowRefused, ReadOnlyField, Stale)>>
-{
+) -> Result<Outcome<Found<Course>>, Refused<ChangeErrors>> {
     let (id, RecordChange(values, repeated)) = (id.into_result()?, draft);
     repeated.ensure(id.0)?;
     let command = UpdateCourse { id, values, expected: expected.record_versions() };
@@ -122,8 +121,7 @@ async fn replace(
     expected: IfMatch,
     _: NoQuery,
     Json(draft, caller): Json<ReadCourse>,
-) -> Result<Outcome<Found<Course>>, Refused<(CourseNotFound, NumberTaken, RowRefused, ReadOnlyField, Stale)>>
-{
+) -> Result<Outcome<Found<Course>>, Refused<ChangeErrors>> {
     let id = id.into_result()?;
     let values = draft.values_of(&app.viewer, id).await?;
     let command = UpdateCourse { id, values, expected: expected.record_versions() };
@@ -156,6 +154,9 @@ async fn delete(
 fn seen(tags: Vec<(Version, Option<Version>)>) -> Vec<SeenCourse> {
     tags.into_iter().map(|(version, seats)| SeenCourse { version, seats: Some(seats) }).collect()
 }
+
+/// Why a record is not changed.
+type ChangeErrors = (CourseNotFound, NumberTaken, RowRefused, ReadOnlyField, Stale);
 
 type NewCourse = NewRecord<Course>;
 type CourseChange = RecordChange<Course>;
@@ -280,15 +281,16 @@ struct CourseList {
 
 impl Parameters for CourseList {
     const KNOWN: &'static [&'static str] = &[
-        "limit", "after", "q", "sort", "order", "name", "level", "code", "open", "free", "waiting", "include", "id",
-        "_start", "_end", "_sort", "_order",
+        "limit", "after", "q", "sort", "order", "name", "level", "code", "open", "free", "waiting",
+        "include", "id", "_start", "_end", "_sort", "_order",
     ];
     const REPEATED: &'static [&'static str] = KitQuery::REPEATED;
 }
 
 impl CourseList {
     fn wanted(self) -> Result<(Wanted<CourseSort>, CourseFilter, Page), Problem> {
-        let Self { page, kit, q, name, level, code, open, free, waiting, include, sort, order, kit_sort } = self;
+        let Self { page, kit, q, name, level, code, open, free, waiting, include, sort, order, kit_sort } =
+            self;
         let filter = CourseFilter { open, free, waiting };
         let exactly = |text: Option<Search>| text.map(|text| text.text().to_owned());
         let wanted = Wanted {

@@ -288,10 +288,7 @@ impl Draft for Override {
 }
 
 /// The override, if there is one. Whether the caller may have it comes before whether it has a reason.
-pub(super) fn into_override(
-    sent: Option<NewOverride>,
-    caller: &Caller,
-) -> Result<Option<Override>, Refusal> {
+pub(super) fn into_override(sent: Option<NewOverride>, caller: &Caller) -> Result<Option<Override>, Refusal> {
     let Some(NewOverride { reason }) = sent else { return Ok(None) };
     caller.ensure(Right::WriteEnrollments)?;
     Override::new(reason).map(Some)

@@ -308,6 +308,8 @@ pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
         .filter(|candidate| candidate.len().abs_diff(length) <= max_distance(candidate))
         .map(|candidate| (strsim::damerau_levenshtein(&lower, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= max_distance(candidate))
+        // Two mistakes in a short name seldom include its first letter: `page` is not meant to be `name`.
+        .filter(|(distance, candidate)| *distance <= 1 || candidate.chars().next() == lower.chars().next())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }

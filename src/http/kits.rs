@@ -1,8 +1,12 @@
 //! How admin kits for React ask for a list: the query parameters of json-server.
 
+use std::str::FromStr;
+
 use serde::Deserialize;
 use serde_json::json;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 
 use super::extract::from_text;
 use super::invalid::invalid;
@@ -25,7 +29,7 @@ pub struct KitQuery {
     #[param(inline)]
     end: Option<Place>,
     /// The same as `order`.
-    #[serde(rename = "_order")]
+    #[serde(rename = "_order", deserialize_with = "from_text")]
     #[param(inline)]
     order: Option<KitDirection>,
     /// Only rows with this id; repeat it for several.
@@ -52,11 +56,7 @@ impl KitQuery {
     /// # Errors
     /// If it is given twice.
     pub fn direction(&self, order: Option<Direction>) -> Result<Direction, Problem> {
-        let of_kit = self.order.map(|direction| match direction {
-            KitDirection::Ascending => Direction::Asc,
-            KitDirection::Descending => Direction::Desc,
-        });
-        one_of("_order", "order", of_kit, order)
+        one_of("_order", "order", self.order.map(|KitDirection(direction)| direction), order)
     }
 
     /// The page that is asked for, of a list in `order`.
@@ -101,7 +101,7 @@ pub fn one_of<T: Default>(
 #[schema(minimum = 0, maximum = 1_000_000_000)]
 struct Place(usize);
 
-impl std::str::FromStr for Place {
+impl FromStr for Place {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -112,14 +112,28 @@ impl std::str::FromStr for Place {
 }
 
 /// A direction as kits write it: some in capitals.
-#[derive(Clone, Copy, Debug, Deserialize, ToSchema)]
-enum KitDirection {
-    /// Ascending.
-    #[serde(rename = "asc", alias = "ASC")]
-    Ascending,
-    /// Descending.
-    #[serde(rename = "desc", alias = "DESC")]
-    Descending,
+#[derive(Clone, Copy, Debug)]
+struct KitDirection(Direction);
+
+impl FromStr for KitDirection {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "asc" | "ASC" => Ok(Self(Direction::Asc)),
+            "desc" | "DESC" => Ok(Self(Direction::Desc)),
+            _ => Err("must be `asc` or `desc`"),
+        }
+    }
+}
+
+impl ToSchema for KitDirection {}
+
+impl PartialSchema for KitDirection {
+    fn schema() -> RefOr<Schema> {
+        let known = ["asc", "desc", "ASC", "DESC"];
+        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(known)).into()
+    }
 }
 
 fn ids<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<i64>, D::Error> {

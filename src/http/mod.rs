@@ -42,3 +42,4 @@ pub mod tls;
 mod transport;
 mod unread;
 pub mod upload;
+mod weight;

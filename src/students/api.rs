@@ -23,9 +23,7 @@ use crate::http::routes::{Routes, any_of, only};
 use crate::lists::{Direction, Page, Rolled as _, Search, Wanted};
 use crate::problems::{HasEnrollments, NumberTaken, ReadOnlyField, RowRefused, Stale, StudentNotFound};
 use crate::registrar::Right;
-use crate::registrar::{
-    CreateStudent, DeleteStudent, Outcome, Refusal, Student, StudentId, UpdateStudent, Version,
-};
+use crate::registrar::{CreateStudent, DeleteStudent, Outcome, Student, StudentId, UpdateStudent, Version};
 use crate::state::{App, AppState};
 use crate::viewer::Viewer;
 
@@ -78,8 +76,7 @@ async fn change(
     expected: IfMatch,
     _: NoQuery,
     Json(draft, caller): Json<StudentChange>,
-) -> Result<Outcome<Found<Student>>, Refused<(StudentNotFound, NumberTaken, RowRefused, ReadOnlyField, Stale)>>
-{
+) -> Result<Outcome<Found<Student>>, Refused<ChangeErrors>> {
     let (id, RecordChange(values, repeated)) = (id.into_result()?, draft);
     repeated.ensure(id.0)?;
     let command = UpdateStudent { id, values, expected: expected.record_versions() };
@@ -97,8 +94,7 @@ async fn replace(
     expected: IfMatch,
     _: NoQuery,
     Json(draft, caller): Json<ReplacedStudent>,
-) -> Result<Outcome<Found<Student>>, Refused<(StudentNotFound, NumberTaken, RowRefused, ReadOnlyField, Stale)>>
-{
+) -> Result<Outcome<Found<Student>>, Refused<ChangeErrors>> {
     let (id, ReplacedRecord(values, repeated)) = (id.into_result()?, draft);
     repeated.ensure(id.0)?;
     let command = UpdateStudent { id, values, expected: expected.record_versions() };
@@ -125,6 +121,9 @@ async fn delete(
     };
     Ok(app.registrar.submit(command, &caller).await?.map(|()| NoContent))
 }
+
+/// Why a record is not changed.
+type ChangeErrors = (StudentNotFound, NumberTaken, RowRefused, ReadOnlyField, Stale);
 
 type NewStudent = NewRecord<Student>;
 type StudentChange = RecordChange<Student>;
@@ -191,8 +190,8 @@ struct StudentList {
 
 impl Parameters for StudentList {
     const KNOWN: &'static [&'static str] = &[
-        "limit", "after", "q", "sort", "order", "name", "email", "number", "enrolled", "id", "_start", "_end", "_sort",
-        "_order",
+        "limit", "after", "q", "sort", "order", "name", "email", "number", "enrolled", "id", "_start",
+        "_end", "_sort", "_order",
     ];
     const REPEATED: &'static [&'static str] = KitQuery::REPEATED;
 }

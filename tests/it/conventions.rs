@@ -157,10 +157,11 @@ async fn a_method_that_is_not_allowed_is_refused_with_those_that_are() {
     let school = School::open().await;
     for (path, allowed) in [
         (STUDENTS, &["GET", "HEAD", "POST"][..]),
-        ("/api/v1/students/1", &["DELETE", "GET", "HEAD", "PATCH"]),
+        ("/api/v1/students/1", &["DELETE", "GET", "HEAD", "PATCH", "PUT"]),
         ("/api/v1/courses", &["GET", "HEAD", "POST"]),
-        ("/api/v1/courses/1", &["DELETE", "GET", "HEAD", "PATCH"]),
-        ("/api/v1/students/1/courses", &["GET", "HEAD", "POST"]),
+        ("/api/v1/courses/1", &["DELETE", "GET", "HEAD", "PATCH", "PUT"]),
+        ("/api/v1/students/1/courses", &["GET", "HEAD", "POST", "PUT"]),
+        ("/api/v1/students/1/waitlists", &["GET", "HEAD"]),
         ("/api/v1/students/1/courses/1", &["DELETE", "GET", "HEAD", "PUT"]),
         ("/api/v1/courses/1/students", &["GET", "HEAD"]),
         ("/api/v1/events", &["GET", "HEAD"]),

@@ -37,7 +37,9 @@ async fn show(
     let student = find(&app.viewer, id).await?.ok_or(Refusal::StudentNotFound(id))?;
     let courses = match query.include {
         None => None,
-        Some(Included::Courses) => Some(courses_of(&app.viewer, id).read(&app.viewer, &Page::all()).await?.rows),
+        Some(Included::Courses) => {
+            Some(courses_of(&app.viewer, id).read(&app.viewer, &Page::all()).await?.rows)
+        }
     };
     Ok(Current(ShownStudent { student, courses }, cached))
 }

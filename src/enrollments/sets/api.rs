@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 use serde_json::{Value, json};
+use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{
     Array, ArrayBuilder, KnownFormat, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, Type,
 };
-use utoipa::openapi::RefOr;
 use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::routes;
 
@@ -22,8 +22,8 @@ use crate::problems::{
     RegistrationClosed, RegistrationNotOpen, RowRefused, StudentNotFound, StudentOnHold, WaitlistFull,
 };
 use crate::registrar::{
-    Admission, Answer, Batch, CourseId, Enroll, Enrollment, MAX_ID, Operation, OperationOutcome, Outcome, Override,
-    Refusal, Right, SetCourses, StudentId,
+    Admission, Answer, Batch, CourseId, Enroll, Enrollment, MAX_ID, Operation, OperationOutcome, Outcome,
+    Override, Refusal, Right, SetCourses, StudentId,
 };
 use crate::state::{App, AppState};
 
@@ -181,13 +181,8 @@ impl CourseResult {
     /// The result of a course in the list, or of another one, which was to be dropped; `None` for one of these that another
     /// course stood in the way of.
     fn new(outcome: OperationOutcome, listed: Option<CourseId>, kept: Kept) -> Option<Self> {
-        let with_status = |course_id, status| Self {
-            course_id,
-            status,
-            enrollment: None,
-            waitlisted: None,
-            problem: None,
-        };
+        let with_status =
+            |course_id, status| Self { course_id, status, enrollment: None, waitlisted: None, problem: None };
         let enrolled = |status, enrollment: Enrollment| {
             let course_id = enrollment.course_id;
             Some(Self { enrollment: Some(enrollment), ..with_status(course_id, status) })

@@ -57,8 +57,11 @@ async fn a_page_between_two_places_is_the_same_in_every_order_and_links_to_the_n
         }
         assert_eq!(found, in_order, "{sort}");
     }
-    let page = school.get("/api/v1/students?q=a&_sort=name&_order=desc&_start=1&_end=2").await.is_ok();
-    assert_eq!((page.ids(), page.header("x-total-count")), (vec![1], "2"));
+    let page = school.get("/api/v1/students?_sort=name&_order=desc&_start=1&_end=2").await.is_ok();
+    assert_eq!((page.ids(), page.header("x-total-count")), (vec![4], "5"));
+    let page =
+        school.get("/api/v1/students?q=e&id=3&id=5&_sort=name&_order=DESC&_start=1&_end=2").await.is_ok();
+    assert_eq!((page.ids(), page.header("x-total-count")), (vec![3], "2"));
     let page = school.get("/api/v1/students?name=Ben&_start=0&_end=9").await.is_ok();
     assert_eq!((page.ids(), page.next_page()), (vec![2], None));
     assert_eq!(school.get("/api/v1/students?id=5&id=1&id=5&id=77").await.is_ok().ids(), [1, 5]);
@@ -153,7 +156,7 @@ async fn the_example_of_the_book_is_a_desk_for_students_and_courses() {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     };
     run(&["sample", "--students", "60", "--courses", "12"]);
-    let token = run(&["token", "create", "--name", "Desk", "--role", "registrar"]);
+    let token = run(&["token", "create", "--name", "Desk", "--role", "admin"]);
     let folder = tempfile::tempdir().unwrap();
     let site = serve_example(folder.path()).await;
     let mut command = matricula();

@@ -171,6 +171,17 @@ impl Fields {
         }
     }
 
+    /// Takes a field that clients may send, but that messages about unknown fields do not suggest.
+    pub fn tolerated<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&Value) -> Result<T, String>,
+    ) -> Option<Option<T>> {
+        let value = self.optional(name, parse);
+        self.known.retain(|known| *known != name);
+        value
+    }
+
     /// Takes a field that is an object with fields of its own; `Some(None)` if it is left out or null.
     pub fn optional_object<T: Draft>(&mut self, name: &'static str) -> Option<Option<T>> {
         let document = match self.take(name) {

@@ -30,7 +30,7 @@ pub struct RepeatedId(Option<i64>);
 
 impl RepeatedId {
     fn read(fields: &mut Fields) -> Option<Self> {
-        fields.optional("id", fields::id).map(Self)
+        fields.tolerated("id", fields::id).map(Self)
     }
 
     /// Refuses an id that is not the one in the address.

@@ -88,7 +88,6 @@ createRoot(document.getElementById('root')).render(
     dataProvider={jsonServerProvider(api, httpClient)}
     authProvider={authProvider}
     disableTelemetry
-    requireAuth
   >
     <Resource
       name="students" list={Students} create={form(Create, StudentForm)} edit={form(Edit, StudentForm)}

@@ -68,7 +68,8 @@ async fn enroll(
     }
     let operations = courses.ids().iter().map(|id| Operation::Enroll(enroll(*id))).collect();
     let done = app.registrar.submit(Batch { operations, all_or_nothing: true }, &caller).await?;
-    Ok(all_done(done, courses.ids(), Kept::Refused)?.map(Admitted::All))
+    let instance = caller.request_id.as_deref();
+    Ok(all_done(done, courses.ids(), Kept::Refused, instance)?.map(Admitted::All))
 }
 
 /// Set all courses of a student
@@ -90,7 +91,7 @@ async fn replace(
     let student_id = student.into_result()?;
     let command = SetCourses { student_id, course_ids: course_ids.clone(), r#override, wait };
     let done = app.registrar.submit(command, &caller).await?;
-    Ok(all_done(done, &course_ids, Kept::Found)?)
+    Ok(all_done(done, &course_ids, Kept::Found, caller.request_id.as_deref())?)
 }
 
 /// Why the courses of a student are not replaced.
@@ -130,6 +131,7 @@ fn all_done(
     done: Outcome<Vec<OperationOutcome>>,
     course_ids: &[CourseId],
     kept: Kept,
+    instance: Option<&str>,
 ) -> Result<Outcome<Results<CourseResult>>, Problem> {
     let Outcome { answer: outcomes, replayed } = done;
     let refusal = outcomes.iter().find_map(|outcome| match outcome {
@@ -143,7 +145,8 @@ fn all_done(
     });
     let listed = course_ids.iter().copied().map(Some).chain(std::iter::repeat(None));
     let results = outcomes.into_iter().zip(listed);
-    let results: Vec<_> = results.filter_map(|(outcome, id)| CourseResult::new(outcome, id, kept)).collect();
+    let results: Vec<_> =
+        results.filter_map(|(outcome, id)| CourseResult::new(outcome, id, kept, instance)).collect();
     match refusal {
         None => Ok(Outcome { answer: Results(results), replayed }),
         Some(refusal) => {
@@ -180,7 +183,12 @@ pub struct CourseResult {
 impl CourseResult {
     /// The result of a course in the list, or of another one, which was to be dropped; `None` for one of these that another
     /// course stood in the way of.
-    fn new(outcome: OperationOutcome, listed: Option<CourseId>, kept: Kept) -> Option<Self> {
+    fn new(
+        outcome: OperationOutcome,
+        listed: Option<CourseId>,
+        kept: Kept,
+        instance: Option<&str>,
+    ) -> Option<Self> {
         let with_status =
             |course_id, status| Self { course_id, status, enrollment: None, waitlisted: None, problem: None };
         let enrolled = |status, enrollment: Enrollment| {
@@ -205,7 +213,7 @@ impl CourseResult {
                 let course_id = listed.or_else(|| course_of(&refusal))?;
                 let problem = Problem::from(refusal);
                 let status = problem.kind().status;
-                Some(Self { problem: Some(problem.to_json(None)), ..with_status(course_id, status) })
+                Some(Self { problem: Some(problem.to_json(instance)), ..with_status(course_id, status) })
             }
             OperationOutcome::Done(_) | OperationOutcome::Withheld => {
                 listed.map(|course_id| with_status(course_id, 424))

@@ -171,7 +171,9 @@ async fn the_example_of_the_book_is_a_desk_for_students_and_courses() {
     page.type_into("Password", &token).await;
     page.click_text("Sign in").await;
     page.waits_for_text("1-10 of 60").await;
-    page.picture_to(640, "react-admin").await;
+    page.goto("/#/courses").await;
+    page.waits_for_text("1-10 of 12").await;
+    page.picture_to(540, "desk").await;
 
     page.goto("/#/students/7").await;
     page.type_into("input[name=name]", "Zoë Ångström").await;
@@ -179,8 +181,6 @@ async fn the_example_of_the_book_is_a_desk_for_students_and_courses() {
     page.waits_for_text("Element updated").await;
     page.type_into("Search", "angstrom").await;
     page.waits_for_text("1-1 of 1").await;
-    page.goto("/#/courses").await;
-    page.waits_for_text("1-10 of 12").await;
     page.goto("/#/courses/3").await;
     page.type_into("input[name=code]", "LOGIC-1").await;
     page.click_text("Save").await;

@@ -6,7 +6,7 @@ import {
 } from 'react-admin';
 import { createRoot } from 'react-dom/client';
 
-const api = process.env.MATRICULA_API;
+const api = process.env.API_URL;
 
 /** Sends the token, and reads problems (RFC 9457) the way react-admin shows errors. */
 async function httpClient(url, options = {}) {

@@ -127,10 +127,10 @@ async fn a_set_that_cannot_be_had_changes_nothing() {
     let full = school.sets(&ana, &[&chemistry, &botany]).await;
     assert_eq!(refused(full, "course-full"), [(3, 424), (2, 409)]);
     // A hold keeps nobody from what they have, but from everything new.
-    let hold = json!({"reason": "Library fees"});
-    school.post(&format!("{}/holds", ana.url()), hold).await.is_created();
-    let held = school.sets(&ana, &[&algebra, &chemistry]).await;
-    assert_eq!(refused(held, "student-on-hold"), [(1, 200), (3, 409)]);
+    let reason = json!({"reason": "Library fees"});
+    school.post(&format!("{}/holds", ana.url()), reason).await.is_created();
+    let on_hold = school.sets(&ana, &[&algebra, &chemistry]).await;
+    assert_eq!(refused(on_hold, "student-on-hold"), [(1, 200), (3, 409)]);
     assert_eq!(statuses(&school.sets(&ana, &[&algebra]).await.is_ok().json()), [(1, 200)]);
 
     assert_eq!(ana.courses().await, ["Algebra"]);

@@ -8,6 +8,9 @@ use crate::school::{RequestBuilder, School, errors, eventually};
 
 const STUDENTS: &str = "/api/v1/students";
 
+/// Makes a request anew each time.
+type Request<'a> = Box<dyn Fn() -> RequestBuilder + 'a>;
+
 fn ben(school: &School) -> RequestBuilder {
     school.post(STUDENTS, json!({"name": "Ben", "email": "ben@example.edu"}))
 }
@@ -68,7 +71,7 @@ async fn writes_of_every_method_are_repeated() {
     let capacity =
         |path: &str, capacity: i64| school.client.ask("PUT", path).json(&json!({"capacity": capacity}));
     // After each of them, something else happens that would change its answer.
-    let requests: Vec<(&str, Box<dyn Fn() -> RequestBuilder + '_>, u16, RequestBuilder)> = vec![
+    let requests: Vec<(&str, Request<'_>, u16, RequestBuilder)> = vec![
         (
             "put-seat",
             Box::new(|| school.put(&ana.enrollment_url(&algebra))),

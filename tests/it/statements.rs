@@ -98,7 +98,18 @@ async fn add_and_list(client: &Client, database: &Database) {
             }
         }
     }
-    get("/api/v1/students?email=s@example.edu&limit=1").await;
+    for list in [
+        "students?email=s@example.edu&limit=1",
+        "students?name=Eve",
+        "students?enrolled=true",
+        "students?enrolled=false",
+        "students/1?include=courses",
+        "students/1/waitlists",
+        "courses?name=Course+1",
+        "courses?level=graduate",
+    ] {
+        get(&format!("/api/v1/{list}")).await;
+    }
     for list in [students, courses] {
         let text = if list == students { "email" } else { "level" };
         for sort in ["id", "name", text] {

@@ -59,8 +59,8 @@ async fn enroll(
     _: NoQuery,
     Json(draft, caller): Json<EnrollmentRequest>,
 ) -> Result<Outcome<Admitted<Enrollment, Waitlisted, Results<CourseResult>>>, Refused<EnrollErrors>> {
-    let (courses, student_id) = (draft.courses(), student.into_result()?);
-    let (wait, r#override) = (draft.wait(), into_override(draft.into_override(), &caller)?);
+    let (courses, wait) = (draft.courses(), draft.wait());
+    let (r#override, student_id) = (into_override(draft.into_override(), &caller)?, student.into_result()?);
     let enroll = |id| Enroll { r#override: r#override.clone(), wait, ..Enroll::new(student_id, id) };
     if let Courses::One(course_id) = courses {
         let done = app.registrar.submit(enroll(course_id), &caller).await?;

@@ -184,7 +184,7 @@ async fn the_example_of_the_book_is_a_desk_for_students_and_courses() {
     page.type_into("input[name=name]", "Zoë Ångström").await;
     submits(&page).await;
     page.waits_for_text("Element updated").await;
-    page.type_into("Search", "angstrom").await;
+    page.type_into("input[name=q]", "angstrom").await;
     page.waits_for_text("1-1 of 1").await;
     page.goto("/#/courses/3").await;
     page.type_into("input[name=code]", "LOGIC-1").await;

@@ -8,7 +8,7 @@ use crate::school::{RequestBuilder, School, errors, eventually};
 
 const STUDENTS: &str = "/api/v1/students";
 
-/// Makes a request anew each time.
+/// Makes the same request again each time.
 type Request<'a> = Box<dyn Fn() -> RequestBuilder + 'a>;
 
 fn ben(school: &School) -> RequestBuilder {

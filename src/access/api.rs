@@ -122,10 +122,9 @@ async fn revoke_token(
     id: PathParams<TokenId>,
     _: NoQuery,
     Bodiless(caller): Bodiless,
-) -> Result<NoContent, Refused<(TokenNotFound, LastAdmin)>> {
+) -> Result<Outcome<NoContent>, Refused<(TokenNotFound, LastAdmin)>> {
     let TokenId(id) = id.into_result()?;
-    app.registrar.submit(RevokeToken { id }, &caller).await?;
-    Ok(NoContent)
+    Ok(app.registrar.submit(RevokeToken { id }, &caller).await?.map(|()| NoContent))
 }
 
 /// The caller.

@@ -48,6 +48,7 @@ pub fn by_id(direction: Direction) -> Listing<Course> {
 static LIST: LazyLock<RecordList<Course>> = LazyLock::new(|| {
     let table = ListedTable {
         name: "courses",
+        first_text: "name",
         second_text: "level",
         external_id: "cc.code",
         columns: &columns(""),

@@ -10,11 +10,11 @@ use crate::exports::api::list_or_csv;
 use crate::exports::tables::{COURSES, ROSTER};
 use crate::http::as_of::past;
 use crate::http::download::{ListFormat, ListOrCsv};
-use crate::http::extract::{Bodiless, Json, NoQuery, OptionalJson, PathParams, Query};
+use crate::http::extract::{Bodiless, NoQuery, OptionalJson, PathParams, Query};
 use crate::http::fields::{self, Draft, Fields};
 use crate::http::paging::{PageQuery, RequestUrl};
 use crate::http::refused::Refused;
-use crate::http::reply::{Admitted, Ensured, Found, List, Located, NoContent, Resource, Restored};
+use crate::http::reply::{Ensured, Found, List, Located, NoContent, Resource, Restored};
 use crate::http::routes::{Routes, any_of, only};
 use crate::problems::{
     AlreadyEnrolled, AlreadyWaitlisted, CourseFull, CourseLimitReached, CourseNotFound, DropDeadlinePassed,
@@ -35,40 +35,12 @@ pub fn routes() -> Routes<AppState> {
     let reads_student = any_of(&[Right::ReadStudents, Right::ReadOwnRecord]);
     let enrolls = any_of(&[Right::WriteEnrollments, Right::EnrollOneself]);
     Routes::new()
-        .api(enrolls, routes!(enroll))
         .api(reads_student, routes!(courses))
         .api(enrolls, routes!(ensure))
         .api(reads_student, routes!(show))
         .api(enrolls, routes!(drop_course))
         .api(only(Right::WriteEnrollments), routes!(restore))
         .api(any_of(&[Right::ReadRosters, Right::ReadOwnRosters]), routes!(roster))
-}
-
-/// Enroll a student in a course
-///
-/// If the course is full and has a waitlist, the answer is 202 with the position on it, unless `wait` is false: then it is
-/// a seat or nothing. With `override`, which needs the
-/// scope `enrollments:write`, the student gets a seat although the course is full, others wait for it, or its
-/// registration is not open. A student who waits for the course leaves its waitlist; the others keep their places.
-#[utoipa::path(
-    post,
-    path = "/api/v1/students/{student_id}/courses",
-    operation_id = "enroll",
-    tag = "enrollments"
-)]
-async fn enroll(
-    app: App,
-    student: PathParams<StudentId>,
-    _: NoQuery,
-    Json(draft, caller): Json<NewEnrollment>,
-) -> Result<Outcome<Admitted<Enrollment, Waitlisted>>, Refused<EnrollErrors>> {
-    let (course_id, wait) = (draft.course_id, draft.wait.unwrap_or(true));
-    let r#override = draft.into_override(&caller)?;
-    let command = Enroll { r#override, wait, ..Enroll::new(student.into_result()?, course_id) };
-    Ok(app.registrar.submit(command, &caller).await?.map(|admission| match admission {
-        Admission::Enrolled(enrollment) => Admitted::Created(enrollment),
-        Admission::Waitlisted(place) => Admitted::Waiting(place.into()),
-    }))
 }
 
 /// List the courses of a student
@@ -118,17 +90,19 @@ async fn ensure(
     pair: PathParams<(StudentId, CourseId)>,
     _: NoQuery,
     OptionalJson(draft, caller): OptionalJson<EnsuredEnrollment>,
-) -> Result<Ensured<Enrollment, Waitlisted>, Refused<EnsureErrors>> {
+) -> Result<Outcome<Ensured<Enrollment, Waitlisted>>, Refused<EnsureErrors>> {
     let (student_id, course_id) = pair.into_result()?;
     let enroll = Enroll { wait: draft.wait.unwrap_or(true), ..Enroll::new(student_id, course_id) };
-    let outcome = app.registrar.submit(enroll, &caller).await;
-    match outcome.map(|outcome| outcome.answer).map_err(|outcome| outcome.answer) {
-        Ok(Admission::Enrolled(enrollment)) => Ok(Ensured::Created(enrollment)),
-        Err(Refusal::AlreadyEnrolled(enrollment)) => Ok(Ensured::Found(enrollment)),
-        Ok(Admission::Waitlisted(place)) | Err(Refusal::AlreadyWaitlisted(place)) => {
-            Ok(Ensured::Waiting(place.into()))
-        }
-        Err(refusal) => Err(refusal.into()),
+    match app.registrar.submit(enroll, &caller).await {
+        Ok(done) => Ok(done.map(|admission| match admission {
+            Admission::Enrolled(enrollment) => Ensured::Created(enrollment),
+            Admission::Waitlisted(place) => Ensured::Waiting(place.into()),
+        })),
+        Err(refused) => Ok(refused.try_map(|refusal| match refusal {
+            Refusal::AlreadyEnrolled(enrollment) => Ok(Ensured::Found(enrollment)),
+            Refusal::AlreadyWaitlisted(place) => Ok(Ensured::Waiting(place.into())),
+            refusal => Err(refusal),
+        })?),
     }
 }
 
@@ -169,11 +143,10 @@ async fn drop_course(
     pair: PathParams<(StudentId, CourseId)>,
     Query(query): Query<DropQuery>,
     Bodiless(caller): Bodiless,
-) -> Result<NoContent, Refused<DropErrors>> {
+) -> Result<Outcome<NoContent>, Refused<DropErrors>> {
     let (student_id, course_id) = pair.into_result()?;
     let command = DropCourse { r#override: query.override_reason, ..DropCourse::new(student_id, course_id) };
-    app.registrar.submit(command, &caller).await?;
-    Ok(NoContent)
+    Ok(app.registrar.submit(command, &caller).await?.map(|()| NoContent))
 }
 
 /// Restore what was dropped last
@@ -247,7 +220,7 @@ type EnsureErrors = (
 
 /// The same for POST, which is also refused if the student is already enrolled or waiting, or for an override without a
 /// reason.
-type EnrollErrors = (
+pub(super) type EnrollErrors = (
     OverrideNeedsReason,
     StudentNotFound,
     CourseNotFound,
@@ -292,10 +265,10 @@ pub(crate) struct NewEnrollment {
     pub(crate) course_id: CourseId,
     /// Whether the student goes on the waitlist if the course is full; true if it is left out.
     #[schema(nullable = false, default = true)]
-    wait: Option<bool>,
+    pub(super) wait: Option<bool>,
     /// Staff enrolls the student beyond the limits of the course.
     #[schema(value_type = Option<Override>)]
-    r#override: Option<NewOverride>,
+    pub(super) r#override: Option<NewOverride>,
 }
 
 impl Draft for NewEnrollment {
@@ -328,13 +301,11 @@ impl Draft for Override {
     }
 }
 
-impl NewEnrollment {
-    /// The override, if there is one. Whether the caller may have it comes before whether it has a reason.
-    fn into_override(self, caller: &Caller) -> Result<Option<Override>, Refusal> {
-        let Some(NewOverride { reason }) = self.r#override else { return Ok(None) };
-        caller.ensure(Right::WriteEnrollments)?;
-        Override::new(reason).map(Some)
-    }
+/// The override, if there is one. Whether the caller may have it comes before whether it has a reason.
+pub(super) fn into_override(sent: Option<NewOverride>, caller: &Caller) -> Result<Option<Override>, Refusal> {
+    let Some(NewOverride { reason }) = sent else { return Ok(None) };
+    caller.ensure(Right::WriteEnrollments)?;
+    Override::new(reason).map(Some)
 }
 
 /// Why a student gets a seat beyond the limits of a course.

@@ -1,7 +1,9 @@
 //! Enrollments: which student is enrolled in which course.
 
 pub mod api;
+pub mod included;
 mod queries;
+pub mod sets;
 
 pub mod store;
 

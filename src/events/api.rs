@@ -10,11 +10,14 @@ use axum::http::request::Parts;
 use futures_util::StreamExt as _;
 use serde::Deserialize;
 use serde_json::json;
+use utoipa::openapi::RefOr;
 use utoipa::openapi::path::{Parameter, ParameterIn};
-use utoipa::{IntoParams, ToSchema};
+use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+use utoipa::{IntoParams, PartialSchema, ToSchema};
 use utoipa_axum::routes;
 
 use super::{EventType, Filter, LogEntry, store};
+use crate::clock::Stamp;
 use crate::count::thousands;
 use crate::http::extract::{Parameters, Query, from_text};
 use crate::http::invalid::invalid;
@@ -25,8 +28,9 @@ use crate::http::reply::{EventStream, List, ListOrStream};
 use crate::http::routes::{Routes, only};
 use crate::lists::{Cursor, Limit, PLAIN_ORDER, Page, WrongCursor};
 use crate::registrar::Right;
-use crate::registrar::{CourseId, EventKind, MAX_ID, StudentId};
+use crate::registrar::{Actor, CourseId, EventKind, MAX_ID, StudentId};
 use crate::state::{App, AppState};
+use crate::viewer::Viewer;
 
 /// The routes of the event log.
 #[must_use]
@@ -47,9 +51,9 @@ async fn list(
     url: RequestUrl,
 ) -> Result<ListOrStream<LogEntry>, Refused<()>> {
     if let Some(stream) = stream {
-        return Ok(ListOrStream::Stream(stream.follow(app, &query)?));
+        return Ok(ListOrStream::Stream(stream.follow(app, &query).await?));
     }
-    let filter = query.filter();
+    let filter = query.filter(&app.viewer).await?;
     let recorder = app.discloses_events(&filter);
     let list = store::list(&app.viewer, &filter).read(&app.viewer, &query.page()?).await?;
     recorder.sent_total(list.total, list.rows.len());
@@ -73,7 +77,7 @@ async fn stream(
     Query(StreamQuery(query)): Query<StreamQuery>,
     stream: StreamRequest,
 ) -> Result<EventStream, Refused<()>> {
-    Ok(stream.follow(app, &query)?)
+    Ok(stream.follow(app, &query).await?)
 }
 
 /// A request for a stream, with the `Last-Event-ID` of a client that reconnects.
@@ -81,26 +85,30 @@ async fn stream(
 struct StreamRequest(Option<HeaderValue>);
 
 impl StreamRequest {
-    fn follow(self, app: App, query: &LogQuery) -> Result<EventStream, Problem> {
-        let filter = query.filter();
+    async fn follow(self, app: App, query: &LogQuery) -> Result<EventStream, Problem> {
+        let filter = query.filter(&app.viewer).await?;
         let recorder = app.discloses_events(&filter);
+        let after = self.after(query, &filter, &app.viewer).await?;
         let sent = Box::new(move |students| recorder.sent(students));
-        let events = app.feed.listen(&app.viewer, filter, self.after(query)?, sent);
+        let events = app.feed.listen(&app.viewer, filter, after, sent);
         let events = events.ok_or_else(|| Problem::overloaded("Too many event streams are open."))?;
         let ended = app.access.clone().ended(app.identity);
         Ok(EventStream::new(events.take_until(ended)))
     }
 
-    fn after(&self, query: &LogQuery) -> Result<i64, Problem> {
-        if query.limit.is_some() {
-            let detail = "is not allowed for a stream, which has no pages";
-            return Err(invalid(vec![json!({"parameter": "limit", "detail": detail})]));
-        }
-        let Some(last) = &self.0 else { return Ok(query.after.as_ref().map_or(0, |after| after.0)) };
-        let last = last.to_str().unwrap_or_default().parse::<Number>();
+    /// The `seq` after which the stream begins.
+    async fn after(&self, query: &LogQuery, filter: &Filter, viewer: &Viewer) -> Result<i64, Problem> {
+        query.ensure_endless()?;
+        let last =
+            self.0.as_ref().map(|last| last.to_str().unwrap_or_default().parse::<Number>()).transpose();
         let last =
             last.map_err(|detail| invalid(vec![json!({"parameter": "Last-Event-ID", "detail": detail})]))?;
-        Ok(last.0)
+        match (last, &query.after, filter.after) {
+            (Some(Number(last)), ..) => Ok(last),
+            (None, Some(Number(after)), _) => Ok(*after),
+            (None, None, Some(after)) => Ok(after),
+            (None, None, None) => Ok(store::last_seq(viewer.db()).await?),
+        }
     }
 }
 
@@ -151,6 +159,17 @@ struct LogQuery {
     /// Only entries of this type.
     #[serde(deserialize_with = "from_text")]
     r#type: Option<EventType>,
+    /// Only entries by this actor: `token:57`, `account:58`, `anonymous`, `cli`, `database` and so on, as the entries have
+    /// it.
+    #[serde(deserialize_with = "from_text")]
+    #[param(inline)]
+    actor: Option<LoggedActor>,
+    /// Only entries at this time or later: RFC 3339, with an offset.
+    #[serde(deserialize_with = "from_text")]
+    since: Option<Stamp>,
+    /// Only entries before this time. Not for a stream, which does not end.
+    #[serde(deserialize_with = "from_text")]
+    until: Option<Stamp>,
 }
 
 impl LogQuery {
@@ -164,24 +183,47 @@ impl LogQuery {
         Page::new(self.limit, after, PLAIN_ORDER)
     }
 
-    fn filter(&self) -> Filter {
-        let kind = self.r#type.as_ref().map(|kind| kind.0);
-        Filter { student_id: self.student_id, course_id: self.course_id, kind, is_closed: false }
+    async fn filter(&self, viewer: &Viewer) -> Result<Filter, Problem> {
+        let seq_before = async |time: &Option<Stamp>| match time {
+            Some(time) => store::last_seq_before(viewer.db(), time).await.map(Some),
+            None => Ok(None),
+        };
+        Ok(Filter {
+            student_id: self.student_id,
+            course_id: self.course_id,
+            kind: self.r#type.as_ref().map(|kind| kind.0),
+            actor: self.actor.as_ref().map(|actor| actor.0.clone()),
+            after: seq_before(&self.since).await?,
+            up_to: seq_before(&self.until).await?,
+            is_closed: false,
+        })
+    }
+
+    /// Refuses what a stream does not have.
+    fn ensure_endless(&self) -> Result<(), Problem> {
+        let refused =
+            |parameter, detail| Err(invalid(vec![json!({"parameter": parameter, "detail": detail})]));
+        match (&self.limit, &self.until) {
+            (Some(_), _) => refused("limit", "is not allowed for a stream, which has no pages"),
+            (None, Some(_)) => refused("until", "is not allowed for a stream, which does not end"),
+            (None, None) => Ok(()),
+        }
     }
 }
 
-/// The first two are about pages.
+/// The first three are about pages and the end.
 impl Parameters for LogQuery {
-    const KNOWN: &'static [&'static str] = &["total", "limit", "after", "student_id", "course_id", "type"];
+    const KNOWN: &'static [&'static str] =
+        &["total", "limit", "until", "after", "student_id", "course_id", "type", "actor", "since"];
 }
 
-/// The query of a stream: that of the log, without what is about pages.
+/// The query of a stream: that of the log, without what is about pages and ends.
 #[derive(Debug, Deserialize)]
 #[serde(transparent)]
 struct StreamQuery(LogQuery);
 
 impl Parameters for StreamQuery {
-    const KNOWN: &'static [&'static str] = LogQuery::KNOWN.split_at(2).1;
+    const KNOWN: &'static [&'static str] = LogQuery::KNOWN.split_at(3).1;
 }
 
 impl IntoParams for StreamQuery {
@@ -205,6 +247,32 @@ impl FromStr for Number {
         let number =
             digits.then(|| text.parse().ok()).flatten().filter(|number| (0..=MAX_ID).contains(number));
         number.map(Self).ok_or_else(|| format!("must be a whole number from 0 to {}", thousands(MAX_ID)))
+    }
+}
+
+/// An actor as entries have it.
+#[derive(Debug)]
+struct LoggedActor(String);
+
+impl ToSchema for LoggedActor {}
+
+impl PartialSchema for LoggedActor {
+    fn schema() -> RefOr<Schema> {
+        let known = "^((account|token):[1-9][0-9]{0,14}|anonymous|cli|sign-on|sample|database|migration)$";
+        ObjectBuilder::new().schema_type(Type::String).pattern(Some(known)).into()
+    }
+}
+
+impl FromStr for LoggedActor {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // The migration has no other place in the log than the rows that it found.
+        let is_known =
+            text == "migration" || Actor::from_stored(text).is_some_and(|actor| actor.to_string() == text);
+        is_known.then(|| Self(text.to_owned())).ok_or(
+            "must be `token:` or `account:` with an id, or one of `anonymous`, `cli`, `sign-on`, `sample`, `database`, `migration`",
+        )
     }
 }
 

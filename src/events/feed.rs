@@ -83,8 +83,9 @@ impl Feed {
         let filter = store::visible(viewer, filter);
         let slot = ListenerSlot::take(&self.listeners)?;
         let feed = self.clone();
-        // Sent at once, so that the client knows that it is connected.
-        let opening = stream::iter([Ok(Event::default().retry(RETRY))]);
+        // Sent at once, so that the client knows that it is connected, and from where to continue if it is cut off before
+        // the first event.
+        let opening = stream::iter([Ok(Event::default().retry(RETRY).id(after.to_string()))]);
         let events = stream::once(async move {
             let tail = feed.tail().await?;
             let ends = tail.end.subscribe();

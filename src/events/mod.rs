@@ -117,6 +117,12 @@ pub struct Filter {
     pub course_id: Option<CourseId>,
     /// Of this type.
     pub kind: Option<EventKind>,
+    /// By this actor, as the log has it.
+    pub actor: Option<String>,
+    /// After the entry with this `seq`.
+    pub after: Option<i64>,
+    /// Up to the entry with this `seq`.
+    pub up_to: Option<i64>,
     /// Nothing passes: the caller may not read the log.
     pub is_closed: bool,
 }
@@ -129,5 +135,8 @@ impl Filter {
             && self.student_id.is_none_or(|id| entry.student_id == Some(id))
             && self.course_id.is_none_or(|id| entry.course_id == Some(id))
             && self.kind.is_none_or(|kind| entry.r#type == kind.as_str())
+            && self.actor.as_ref().is_none_or(|actor| entry.actor.as_ref() == Some(actor))
+            && self.after.is_none_or(|after| entry.seq > after)
+            && self.up_to.is_none_or(|up_to| entry.seq <= up_to)
     }
 }

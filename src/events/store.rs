@@ -16,12 +16,13 @@ use crate::viewer::Viewer;
 #[must_use]
 pub fn list(viewer: &Viewer, filter: &Filter) -> Listing<LogEntry> {
     let filter = &visible(viewer, filter.clone());
-    let filter_args = args(filter);
     let (count, rows) = matching(filter);
-    let count_args = filter_args.clone();
+    let (filter_args, begin) = (args(filter), filter.after.unwrap_or(0));
+    let mut count_args = filter_args.clone();
+    count_args.extend(filter.after.map(Arg::from));
     let args = move |after: Option<&Cursor>| {
         let mut args = filter_args.clone();
-        args.push(after.map_or(0, |after| after.id).into());
+        args.push(after.map_or(begin, |after| after.id.max(begin)).into());
         args
     };
     Listing {
@@ -61,8 +62,10 @@ pub async fn after(db: &Db, filter: &Filter, after: i64, max: usize) -> Result<V
 /// How much of the table has to be read for a few entries. There is no index for a course together with a type, so
 /// all entries of the course may have to be read. A student has few entries.
 fn reach(filter: &Filter) -> Reach {
-    match (filter.student_id, filter.course_id, filter.kind) {
-        (None, Some(_), Some(_)) => Reach::Range,
+    match (filter.student_id, filter.course_id, filter.kind, &filter.actor) {
+        (None, Some(_), Some(_), _) | (None, Some(_), None, Some(_)) => Reach::Range,
+        // There is no index for actors either.
+        (None, None, _, Some(_)) => Reach::Scan,
         _ => Reach::Page,
     }
 }
@@ -148,6 +151,26 @@ pub async fn last_seq(db: &Db) -> Result<i64, DbError> {
     last.ok_or_else(no_log_head)
 }
 
+/// The `seq` of the last entry before a time; 0 if there is none. Times of entries never decrease, and `seq` has no gaps,
+/// so that a few entries are enough to find it.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn last_seq_before(db: &Db, time: &Stamp) -> Result<i64, DbError> {
+    let (mut before, mut not_before) = (0, last_seq(db).await? + 1);
+    while not_before - before > 1 {
+        let middle = i64::midpoint(before, not_before);
+        let at = db.query_opt("select at from events where seq = $1", [middle.into()], |row| row.stamp(0));
+        let at = at.await?.ok_or_else(|| DbError::Engine(format!("the log has no entry {middle}")))?;
+        if at < *time {
+            before = middle;
+        } else {
+            not_before = middle;
+        }
+    }
+    Ok(before)
+}
+
 /// The `seq` of the last entry about a course up to a time; 0 if there is none.
 ///
 /// # Errors
@@ -169,25 +192,34 @@ fn args(filter: &Filter) -> Vec<Arg> {
     args.extend(filter.student_id.map(|id| Arg::Int((!filter.is_closed).then_some(id.0))));
     args.extend(filter.course_id.map(|id| id.0.into()));
     args.extend(filter.kind.map(|kind| kind.as_str().into()));
+    args.extend(filter.actor.as_deref().map(Arg::from));
+    args.extend(filter.up_to.map(Arg::from));
     args
 }
 
-/// The statements that count and read the entries that match. The parameters of both are [`args`]; to read, the `seq`
-/// before and the number of entries follow.
+/// The statements that count and read the entries that match. The parameters of both begin with [`args`]. To count, the
+/// `seq` of `after` follows, if there is one; to read, that after which to begin, and the number of entries.
 fn matching(filter: &Filter) -> (&'static str, &'static str) {
+    /// The place of the condition that only the count needs.
+    const AFTER: usize = 5;
     /// For each set of conditions.
-    static STATEMENTS: LazyLock<[(String, String); 8]> = LazyLock::new(|| {
+    static STATEMENTS: LazyLock<[(String, String); 64]> = LazyLock::new(|| {
         array::from_fn(|set| {
-            let columns = ["student_id", "course_id", "type"];
-            let given = columns.iter().enumerate().filter(|(bit, _)| set & (1 << bit) != 0);
+            let given = |bit: &(usize, &str)| set & (1 << bit.0) != 0;
+            let all = ["student_id =", "course_id =", "type =", "actor =", "seq <=", "seq >"];
+            let numbered = (1..).zip(all.into_iter().enumerate().filter(given));
             let mut conditions: Vec<_> =
-                (1..).zip(given).map(|(place, (_, column))| format!("{column} = ${place}")).collect();
+                numbered.map(|(place, (_, condition))| format!("{condition} ${place}")).collect();
             let count = if conditions.is_empty() {
                 // The log has no gaps, so the last `seq` is the number of entries.
                 "select last_seq from log_head where id = 1".to_owned()
             } else {
                 format!("select count(*) from events where {}", conditions.join(" and "))
             };
+            // To read, there is always a `seq` after which to begin.
+            if given(&(AFTER, "")) {
+                conditions.pop();
+            }
             let (after, limit) = (conditions.len() + 1, conditions.len() + 2);
             conditions.push(format!("seq > ${after}"));
             let rows = format!(
@@ -201,7 +233,10 @@ fn matching(filter: &Filter) -> (&'static str, &'static str) {
     let bit = |place: usize, given: bool| usize::from(given) << place;
     let set = bit(0, filter.student_id.is_some())
         | bit(1, filter.course_id.is_some())
-        | bit(2, filter.kind.is_some());
+        | bit(2, filter.kind.is_some())
+        | bit(3, filter.actor.is_some())
+        | bit(4, filter.up_to.is_some())
+        | bit(AFTER, filter.after.is_some());
     let (count, rows) = &STATEMENTS[set];
     (count, rows)
 }

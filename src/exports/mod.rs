@@ -81,7 +81,7 @@ pub async fn table(
     seen: Seen,
 ) -> Result<ExportFile, Refusal> {
     let day = day_of(what.as_of().unwrap_or(today)).to_owned();
-    let all = Page { limit: None, after: None };
+    let all = Page::all();
     let bytes = match &what {
         What::Students => {
             let list = students::by_id(viewer, Direction::Asc);

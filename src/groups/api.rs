@@ -16,8 +16,8 @@ use crate::http::reply::{Found, List, NoContent, Resource};
 use crate::http::routes::{Routes, any_of, only};
 use crate::problems::{GroupNotFound, NotInGroup, RowRefused, StudentNotFound};
 use crate::registrar::{
-    Caller, DeleteGroup, Group, GroupName, JoinGroup, LeaveGroup, MAX_COURSE_LIMIT, Refusal, Right, SetGroup,
-    Student, StudentId,
+    DeleteGroup, Group, GroupName, JoinGroup, LeaveGroup, MAX_COURSE_LIMIT, Outcome, Refusal, Right,
+    SetGroup, Student, StudentId,
 };
 use crate::state::{App, AppState};
 use crate::students::store::find as find_student;
@@ -69,10 +69,10 @@ async fn set(
     name: PathParams<NewName>,
     _: NoQuery,
     Json(draft, caller): Json<NewGroup>,
-) -> Result<Found<Group>, Refused<(RowRefused,)>> {
+) -> Result<Outcome<Found<Group>>, Refused<(RowRefused,)>> {
     let NewName(name) = name.into_result()?;
     let group = Group { name, course_limit: draft.course_limit };
-    Ok(Found(app.registrar.submit(SetGroup { group }, &caller).await?.answer))
+    Ok(app.registrar.submit(SetGroup { group }, &caller).await?.map(Found))
 }
 
 /// Delete a group
@@ -85,9 +85,8 @@ async fn delete(
     group: PathParams<GroupName>,
     _: NoQuery,
     Bodiless(caller): Bodiless,
-) -> Result<NoContent, Refused<(GroupNotFound, RowRefused)>> {
-    app.registrar.submit(DeleteGroup { name: group.into_result()? }, &caller).await?;
-    Ok(NoContent)
+) -> Result<Outcome<NoContent>, Refused<(GroupNotFound, RowRefused)>> {
+    Ok(app.registrar.submit(DeleteGroup { name: group.into_result()? }, &caller).await?.map(|()| NoContent))
 }
 
 /// List the students in a group
@@ -131,11 +130,10 @@ async fn join(
     app: App,
     member: PathParams<(GroupName, StudentId)>,
     _: NoQuery,
-    caller: Caller,
-) -> Result<NoContent, Refused<(GroupNotFound, StudentNotFound, RowRefused)>> {
+    Bodiless(caller): Bodiless,
+) -> Result<Outcome<NoContent>, Refused<(GroupNotFound, StudentNotFound, RowRefused)>> {
     let (name, student_id) = member.into_result()?;
-    app.registrar.submit(JoinGroup { name, student_id }, &caller).await?;
-    Ok(NoContent)
+    Ok(app.registrar.submit(JoinGroup { name, student_id }, &caller).await?.map(|()| NoContent))
 }
 
 /// Take a student out of a group
@@ -150,10 +148,9 @@ async fn leave(
     member: PathParams<(GroupName, StudentId)>,
     _: NoQuery,
     Bodiless(caller): Bodiless,
-) -> Result<NoContent, Refused<(GroupNotFound, StudentNotFound, NotInGroup)>> {
+) -> Result<Outcome<NoContent>, Refused<(GroupNotFound, StudentNotFound, NotInGroup)>> {
     let (name, student_id) = member.into_result()?;
-    app.registrar.submit(LeaveGroup { name, student_id }, &caller).await?;
-    Ok(NoContent)
+    Ok(app.registrar.submit(LeaveGroup { name, student_id }, &caller).await?.map(|()| NoContent))
 }
 
 /// List the groups of a student

@@ -109,10 +109,9 @@ async fn release(
     hold: PathParams<(StudentId, HoldId)>,
     _: NoQuery,
     Bodiless(caller): Bodiless,
-) -> Result<NoContent, Refused<(StudentNotFound, HoldNotFound, RowRefused)>> {
+) -> Result<Outcome<NoContent>, Refused<(StudentNotFound, HoldNotFound, RowRefused)>> {
     let (student_id, HoldId(hold_id)) = hold.into_result()?;
-    app.registrar.submit(ReleaseHold { student_id, hold_id }, &caller).await?;
-    Ok(NoContent)
+    Ok(app.registrar.submit(ReleaseHold { student_id, hold_id }, &caller).await?.map(|()| NoContent))
 }
 
 /// A hold to place.

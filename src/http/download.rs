@@ -22,6 +22,7 @@ use utoipa::{IntoResponses, ToSchema};
 
 use super::problem::{NotAcceptable, Problem};
 use super::reply::{List, ascii};
+use super::weight::thousandths;
 
 /// A format of files.
 pub trait Media: Send + Sync + 'static {
@@ -179,16 +180,6 @@ fn quality(headers: &HeaderMap, wanted: &str) -> u16 {
         }
     }
     if is_empty { 1000 } else { found.map_or(0, |(_, weight)| weight) }
-}
-
-/// `0.5` is 500; an invalid weight is ignored, which gives 1000.
-fn thousandths(weight: &str) -> u16 {
-    let (whole, decimals) = weight.split_once('.').unwrap_or((weight, ""));
-    let digits = format!("{decimals:0<3}");
-    match (whole, digits.parse::<u16>()) {
-        ("0", Ok(thousandths)) if digits.len() == 3 => thousandths,
-        _ => 1000,
-    }
 }
 
 /// A list, or the same list as a CSV file.

@@ -1,23 +1,22 @@
 //! Extractors: the body, the ids in the path, the query.
 
 use std::convert::Infallible;
-use std::hash::Hasher;
 use std::sync::Arc;
 
 use axum::extract::{FromRequest, FromRequestParts, MatchedPath, RawPathParams, Request};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use axum::http::request::Parts;
-use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use axum::http::{Extensions, HeaderMap, HeaderValue, Method};
 use percent_encoding::{percent_decode, percent_decode_str};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
-use siphasher::sip128::{Hasher128, SipHasher13};
 
 use super::body::{Received, receive};
 use super::echo::excerpt;
 use super::fields::{self, Draft, UnwritableFields, list, nearest};
 use super::invalid::invalid;
+use super::keys::{SentKey, with_key};
 use super::limits::{MAX_BODY, MAX_LARGE_BODY};
 use super::observe::RequestId;
 use super::problem::{Problem, UnsupportedMediaType};
@@ -78,7 +77,7 @@ impl<S: Send + Sync> FromRequest<S> for FormFields {
             return Err(invalid(vec![json!({"pointer": "", "detail": detail})]));
         }
         if let Some((_, name)) = fields.iter().find(|(field, _)| field == KEY_FIELD) {
-            caller = with_key(caller, &uri, Some(name), &body)?;
+            caller = with_key(caller, &Method::POST, &uri, Some(name), &body)?;
         }
         Ok(Self(fields.into_iter().filter(|(field, _)| field != KEY_FIELD).collect(), caller, unwritable))
     }
@@ -97,7 +96,7 @@ async fn read_body<T>(
 ) -> Result<(T, Caller), Problem> {
     check_content_type(request.headers(), "application/json", "body")?;
     let (mut caller, unwritable) = (caller(request.extensions()), unwritable_fields(request.extensions()));
-    let sent_key = key_of_request(request.method() == Method::POST, request.headers(), request.uri());
+    let sent_key = SentKey::of_request(request.method(), request.headers(), request.uri());
     // `_memory` is held until the body has been parsed.
     let Received { bytes: body, memory: _memory } = receive(request, max).await?;
     let draft = read(&body, &unwritable)?;
@@ -105,52 +104,6 @@ async fn read_body<T>(
         caller = key.of(caller, &body)?;
     }
     Ok((draft, caller))
-}
-
-/// The key of a request, before its body is known.
-pub(super) struct SentKey {
-    uri: String,
-    lines: Vec<HeaderValue>,
-}
-
-/// Reads the key of a request, if it can have one.
-pub(super) fn key_of_request(can_have_key: bool, headers: &HeaderMap, uri: &Uri) -> Option<SentKey> {
-    (can_have_key && headers.contains_key(&IDEMPOTENCY_KEY)).then(|| {
-        let lines = headers.get_all(&IDEMPOTENCY_KEY).into_iter().cloned();
-        SentKey { uri: uri.to_string(), lines: lines.collect() }
-    })
-}
-
-impl SentKey {
-    /// The caller with the key for this body.
-    pub(super) fn of(self, caller: Caller, body: &[u8]) -> Result<Caller, Problem> {
-        let name = if let [line] = self.lines.as_slice() { line.to_str().ok() } else { None };
-        with_key(caller, &self.uri, name, body)
-    }
-}
-
-/// The header with which a client names a request, so that it can retry it.
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-
-/// Adds the request's key, with a fingerprint of its address and body.
-pub(super) fn with_key(
-    caller: Caller,
-    uri: &str,
-    name: Option<&str>,
-    body: &[u8],
-) -> Result<Caller, Problem> {
-    let is_key =
-        |name: &&str| (1..=255).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic());
-    let name = name.filter(is_key).ok_or_else(|| {
-        let detail = "must be a single value of 1 to 255 visible ASCII characters";
-        invalid(vec![json!({"parameter": "Idempotency-Key", "detail": detail})])
-    })?;
-    let mut hasher = SipHasher13::new();
-    hasher.write(uri.as_bytes());
-    hasher.write_u8(0xff);
-    hasher.write(body);
-    let hash = hasher.finish128();
-    Ok(caller.with_key(name, format!("{:016x}{:016x}", hash.h1, hash.h2)))
 }
 
 /// The sender of a request without a body.
@@ -162,7 +115,7 @@ impl<S: Send + Sync> FromRequestParts<S> for Caller {
     }
 }
 
-/// The sender of a `POST` or `DELETE` without a body; of a `POST` with its key. An empty object, or null, counts as none.
+/// The sender of a write without a body, with its key. An empty object, or null, counts as none.
 #[derive(Debug)]
 pub struct Bodiless(pub Caller);
 
@@ -171,7 +124,7 @@ impl<S: Send + Sync> FromRequest<S> for Bodiless {
 
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let sender = caller(request.extensions());
-        let sent_key = key_of_request(request.method() == Method::POST, request.headers(), request.uri());
+        let sent_key = SentKey::of_request(request.method(), request.headers(), request.uri());
         let Received { bytes, .. } = receive(request, MAX_BODY).await?;
         if !["", "{}", "null"].contains(&str::from_utf8(&bytes).unwrap_or("?").trim()) {
             return Err(invalid(vec![json!({"pointer": "", "detail": "must be empty"})]));
@@ -190,9 +143,12 @@ impl<T: Draft, S: Send + Sync> FromRequest<S> for OptionalJson<T> {
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let is_json = check_content_type(request.headers(), "application/json", "body");
         let (caller, unwritable) = (caller(request.extensions()), unwritable_fields(request.extensions()));
+        let sent_key = SentKey::of_request(request.method(), request.headers(), request.uri());
         let Received { bytes, memory: _memory } = receive(request, MAX_BODY).await?;
         let body: &[u8] = if bytes.is_empty() { b"{}" } else { is_json.map(|()| &*bytes)? };
-        Ok(Self(fields::read(body, &unwritable)?, caller))
+        let draft = fields::read(body, &unwritable)?;
+        let caller = sent_key.map_or(Ok(caller.clone()), |key| key.of(caller, &bytes))?;
+        Ok(Self(draft, caller))
     }
 }
 
@@ -369,9 +325,14 @@ impl<T: Parameters, S: Send + Sync> FromRequestParts<S> for Query<T> {
                 }
             }
             if let Err(error) = T::deserialize(json!({ name.as_ref(): alone })) {
+                let with_plus = value.replace(' ', "+");
+                let lost_plus =
+                    pair.contains('+') && T::deserialize(json!({ name.as_ref(): with_plus })).is_ok();
                 // A message may repeat the value; a long one is shortened.
                 let detail = reworded(&error.to_string()).replace(&value, &excerpt(&value));
-                errors.push(json!({"parameter": name, "detail": detail}));
+                let hint =
+                    if lost_plus { "; in an address, a `+` is a blank: write `%2B` for it" } else { "" };
+                errors.push(json!({"parameter": name, "detail": format!("{detail}{hint}")}));
             }
         }
         if !errors.is_empty() {

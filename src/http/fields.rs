@@ -139,6 +139,12 @@ impl Fields {
         self.unwritable.0.contains(&(record, field))
     }
 
+    /// Whether a field that is not taken yet is present.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.members.iter().any(|(member, _)| member == name)
+    }
+
     /// Takes a field that must be present.
     pub fn required<T>(
         &mut self,
@@ -163,6 +169,17 @@ impl Fields {
             Some(value) => self.parsed(name, parse(&value)).map(Some),
             None => Some(None),
         }
+    }
+
+    /// Takes a field that clients may send, but that messages about unknown fields do not suggest.
+    pub fn tolerated<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&Value) -> Result<T, String>,
+    ) -> Option<Option<T>> {
+        let value = self.optional(name, parse);
+        self.known.retain(|known| *known != name);
+        value
     }
 
     /// Takes a field that is an object with fields of its own; `Some(None)` if it is left out or null.
@@ -255,9 +272,13 @@ pub fn number(value: &Value, min: i64, max: i64) -> Result<i64, String> {
     let integral =
         |float: f64| (float.fract() == 0.0 && float.abs() <= MAX_ID as f64).then_some(float as i64);
     let number = value.as_i64().or_else(|| value.as_f64().and_then(integral));
-    number
-        .filter(|number| (min..=max).contains(number))
-        .ok_or_else(|| format!("must be a whole number from {} to {}", thousands(min), thousands(max)))
+    let is_allowed = |number: &i64| (min..=max).contains(number);
+    number.filter(is_allowed).ok_or_else(|| {
+        match value.as_str().and_then(|text| text.parse().ok()).filter(is_allowed) {
+            Some(quoted) => format!("must be a number: write {quoted} without quotes"),
+            None => format!("must be a whole number from {} to {}", thousands(min), thousands(max)),
+        }
+    })
 }
 
 /// `true` or `false`.
@@ -298,6 +319,8 @@ pub(super) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
         .filter(|candidate| candidate.len().abs_diff(length) <= max_distance(candidate))
         .map(|candidate| (strsim::damerau_levenshtein(&lower, candidate), candidate))
         .filter(|(distance, candidate)| *distance <= max_distance(candidate))
+        // Two mistakes in a short name seldom include its first letter: `page` is not meant to be `name`.
+        .filter(|(distance, candidate)| *distance <= 1 || candidate.chars().next() == lower.chars().next())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }

@@ -20,7 +20,7 @@ use super::problem_schemas;
 use super::refused::{Kinds, Refused};
 use super::reply::{
     Admitted, Created, Current, Ensured, EventStream, Found, List, ListOrStream, NoContent, Resource,
-    Restored, StreamedArray,
+    Restored, Results, StreamedArray,
 };
 use super::routes::Policy;
 use super::schemas::{
@@ -40,14 +40,12 @@ pub fn complete(document: &mut OpenApi, policy: &Policy, kinds: impl Iterator<It
     close_bodies(document);
     remove_defaults(document);
     for (path, item) in &mut document.paths.paths {
-        if let Some(post) = &mut item.post {
-            add_idempotency_key(post);
-        }
         if let Some(get) = &mut item.get {
             add_wanted_position(get);
         }
         for write in [&mut item.post, &mut item.put, &mut item.patch, &mut item.delete].into_iter().flatten()
         {
+            add_idempotency_key(write);
             add_log_position(write);
         }
         for operation in operations(item) {
@@ -60,7 +58,7 @@ pub fn complete(document: &mut OpenApi, policy: &Policy, kinds: impl Iterator<It
     name_variants(document);
 }
 
-/// Documents `Idempotency-Key`, which every POST accepts.
+/// Documents `Idempotency-Key`, which every write accepts.
 fn add_idempotency_key(operation: &mut Operation) {
     let schema = text_schema().min_length(Some(1)).max_length(Some(255)).pattern(Some(r"^[\x21-\x7e]+$"));
     let meaning = "A name for this request. If it is sent again within 24 hours, it is not carried out again and gets the same answer.";
@@ -247,7 +245,7 @@ fn with_schema(
 const ETAG: (&str, &str) = ("ETag", "The version, for If-Match and If-None-Match.");
 const LOCATION: (&str, &str) = ("Location", "The address of the resource.");
 
-/// `Idempotency-Replayed` is documented for every POST: see [`add_idempotency_key`].
+/// `Idempotency-Replayed` is documented for every write: see [`add_idempotency_key`].
 impl<R: IntoResponses> IntoResponses for Outcome<R> {
     fn responses() -> Responses {
         R::responses()
@@ -274,10 +272,16 @@ impl<T: ToSchema + Resource> IntoResponses for Created<T> {
     }
 }
 
-impl<T: ToSchema + Resource, W: ToSchema> IntoResponses for Admitted<T, W> {
+impl<T: ToSchema + Resource, W: ToSchema, R: IntoResponses> IntoResponses for Admitted<T, W, R> {
     fn responses() -> Responses {
         let made = answer::<T>("201", "Created and saved.", &[LOCATION]);
-        [made, waiting::<W>()].into()
+        R::responses().into_iter().chain([made, waiting::<W>()]).collect()
+    }
+}
+
+impl<T: ToSchema> IntoResponses for Results<T> {
+    fn responses() -> Responses {
+        [with_schema("200", "Done and saved: one result for each.", &[], array_of::<T>())].into()
     }
 }
 

@@ -38,6 +38,12 @@ impl PageQuery {
     pub fn of_list(self, order: &str) -> Result<Page, WrongCursor> {
         Page::new(self.limit, self.after, order)
     }
+
+    /// Whether the complete list is asked for.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.limit.is_none() && self.after.is_none()
+    }
 }
 
 impl Parameters for PageQuery {
@@ -72,17 +78,32 @@ impl RequestUrl {
     /// The address of the page of this list after `cursor`.
     #[must_use]
     pub fn page_after(&self, cursor: &Cursor) -> String {
-        let base = self.base();
-        let query = form_urlencoded::parse(self.uri.query().unwrap_or_default().as_bytes());
-        let mut pairs: Vec<_> = query
-            .filter(|(name, _)| name != "after" && name != "total")
+        let window = self.window();
+        let replaced = if window.is_some() { ["_start", "_end"] } else { ["after", "total"] };
+        let mut pairs: Vec<_> = self
+            .query()
+            .filter(|(name, _)| !replaced.contains(&name.as_ref()))
             .map(|(name, value)| format!("{}={}", percent_encoded(&name), percent_encoded(&value)))
             .collect();
-        pairs.extend(
-            cursor.total.filter(|_| cursor.order == PLAIN_ORDER).map(|total| format!("total={total}")),
-        );
-        pairs.push(format!("after={}", percent_encoded(&cursor.encode())));
-        format!("{base}{}?{}", self.uri.path(), pairs.join("&"))
+        if let Some((start, end)) = window {
+            pairs.push(format!("_start={end}&_end={}", end + (end - start)));
+        } else {
+            let total = cursor.total.filter(|_| cursor.order == PLAIN_ORDER);
+            pairs.extend(total.map(|total| format!("total={total}")));
+            pairs.push(format!("after={}", percent_encoded(&cursor.encode())));
+        }
+        format!("{}{}?{}", self.base(), self.uri.path(), pairs.join("&"))
+    }
+
+    fn query(&self) -> form_urlencoded::Parse<'_> {
+        form_urlencoded::parse(self.uri.query().unwrap_or_default().as_bytes())
+    }
+
+    /// The places between which a list was asked for, by an admin kit.
+    fn window(&self) -> Option<(u64, u64)> {
+        let find = |wanted: &str| self.query().find(|(name, _)| name == wanted)?.1.parse::<u64>().ok();
+        let (start, end) = (find("_start").unwrap_or(0), find("_end")?);
+        (start < end).then_some((start, end))
     }
 
     /// The address of another path of this server.

@@ -35,6 +35,7 @@ tuple_of_kinds!(A B C D);
 tuple_of_kinds!(A B C D E);
 tuple_of_kinds!(A B C D E F G);
 tuple_of_kinds!(A B C D E F G H I);
+tuple_of_kinds!(A B C D E F G H I J K);
 tuple_of_kinds!(A B C D E F G H I J K L);
 
 /// A problem of one of the kinds `P`, or of a kind that any request can cause.

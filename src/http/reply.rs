@@ -57,14 +57,20 @@ pub struct Current<T>(pub T, pub IfNoneMatch);
 #[derive(Debug)]
 pub struct Created<T>(pub T);
 
-/// 201 with `Location` and a body; or 202 if the student is on a waitlist.
+/// 201 with `Location` and a body; or 202 if the student is on a waitlist; or the answer to a request for several.
 #[derive(Debug)]
-pub enum Admitted<T, W> {
+pub enum Admitted<T, W, R> {
     /// It was created.
     Created(T),
     /// The place on the waitlist.
     Waiting(W),
+    /// What became of each.
+    All(R),
 }
+
+/// 200 with a result for each of several.
+#[derive(Debug)]
+pub struct Results<T>(pub Vec<T>);
 
 /// 201 with a body: of what is back, with its `Location`, or of the place on the waitlist, which has none.
 #[derive(Debug)]
@@ -192,12 +198,19 @@ impl<T: Located> IntoResponse for Created<T> {
     }
 }
 
-impl<T: Located, W: Serialize> IntoResponse for Admitted<T, W> {
+impl<T: Located, W: Serialize, R: IntoResponse> IntoResponse for Admitted<T, W, R> {
     fn into_response(self) -> Response {
         match self {
             Self::Created(body) => Created(body).into_response(),
             Self::Waiting(body) => json(StatusCode::ACCEPTED, &body),
+            Self::All(results) => results.into_response(),
         }
+    }
+}
+
+impl<T: Serialize> IntoResponse for Results<T> {
+    fn into_response(self) -> Response {
+        (StatusCode::OK, [(CONTENT_TYPE, JSON)], array(&self.0)).into_response()
     }
 }
 

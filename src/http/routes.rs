@@ -198,6 +198,19 @@ impl Policy {
         }
     }
 
+    /// Whether a route has this path.
+    #[must_use]
+    pub fn has_path(&self, path: &str) -> bool {
+        let fits = |known: &str| {
+            let (known, given) = (known.split('/'), path.split('/'));
+            known.clone().count() == given.clone().count()
+                && known.zip(given).all(|(known, given)| {
+                    if known.starts_with('{') { !given.is_empty() } else { known == given }
+                })
+        };
+        self.rules.keys().any(|known| fits(known))
+    }
+
     /// All rules, in the order of their paths.
     #[must_use]
     pub fn rules(&self) -> Vec<&Rule> {

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRef, Path, State};
-use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Redirect, Response};
 use utoipa_swagger_ui::Config;
 
+use super::exposition::MetricsFormat;
 use super::problem::{NotFound, Problem};
 use super::routes::{Allow, Routes};
 use crate::db::migrate::{HistoryError, SchemaState};
@@ -121,7 +122,6 @@ async fn ready(State(db): State<Db>, State(registrar): State<Registrar>) -> Resu
     })
 }
 
-async fn metrics(State(metrics): State<Metrics>) -> Response {
-    ([(CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], metrics.render())
-        .into_response()
+async fn metrics(State(metrics): State<Metrics>, headers: HeaderMap) -> Response {
+    MetricsFormat::accepted(&headers).respond(metrics.render())
 }

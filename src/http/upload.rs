@@ -10,8 +10,9 @@ use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, 
 use utoipa::{PartialSchema, ToSchema};
 
 use super::body::{Received, receive};
-use super::extract::{KEY_FIELD, caller, content_type, is_encoded, key_of_request, with_key};
+use super::extract::{KEY_FIELD, caller, content_type, is_encoded};
 use super::invalid::invalid;
+use super::keys::{SentKey, with_key};
 use super::limits::MAX_FILE;
 use super::problem::{Problem, UnsupportedMediaType};
 use crate::registrar::Caller;
@@ -61,7 +62,7 @@ impl<S: Send + Sync> FromRequest<S> for FileBody {
     async fn from_request(request: Request, _: &S) -> Result<Self, Problem> {
         let (ending, charset) = media_type(request.headers())?;
         let sender = caller(request.extensions());
-        let sent_key = key_of_request(request.method() == Method::POST, request.headers(), request.uri());
+        let sent_key = SentKey::of_request(request.method(), request.headers(), request.uri());
         let Received { bytes, memory } = receive(request, MAX_FILE).await?;
         let caller = match sent_key {
             Some(key) => key.of(sender, &bytes)?,
@@ -116,7 +117,7 @@ impl<S: Send + Sync> FromRequest<S> for UploadForm {
             }
         }
         if let Some((_, key)) = read.fields.iter().find(|(name, _)| name == KEY_FIELD) {
-            read.caller = with_key(read.caller, &uri, Some(key), &bytes)?;
+            read.caller = with_key(read.caller, &Method::POST, &uri, Some(key), &bytes)?;
         }
         Ok(read)
     }

@@ -11,7 +11,7 @@ use crate::http::reply::{List, NoContent, Resource};
 use crate::http::routes::{Routes, any_of, only};
 use crate::problems::{AccountNotFound, CourseNotFound, InstructorNotFound, NotAnInstructor, RowRefused};
 use crate::registrar::{
-    AccountId, AssignInstructor, Caller, Course, CourseId, Refusal, RemoveInstructor, Right,
+    AccountId, AssignInstructor, Course, CourseId, Outcome, Refusal, RemoveInstructor, Right,
 };
 use crate::state::{App, AppState};
 
@@ -65,11 +65,10 @@ async fn assign(
     app: App,
     pair: PathParams<(CourseId, AccountId)>,
     _: NoQuery,
-    caller: Caller,
-) -> Result<NoContent, Refused<(CourseNotFound, AccountNotFound, NotAnInstructor, RowRefused)>> {
+    Bodiless(caller): Bodiless,
+) -> Result<Outcome<NoContent>, Refused<(CourseNotFound, AccountNotFound, NotAnInstructor, RowRefused)>> {
     let (course_id, AccountId(account_id)) = pair.into_result()?;
-    app.registrar.submit(AssignInstructor { course_id, account_id }, &caller).await?;
-    Ok(NoContent)
+    Ok(app.registrar.submit(AssignInstructor { course_id, account_id }, &caller).await?.map(|()| NoContent))
 }
 
 /// Remove an instructor from a course
@@ -86,10 +85,9 @@ async fn remove(
     pair: PathParams<(CourseId, AccountId)>,
     _: NoQuery,
     Bodiless(caller): Bodiless,
-) -> Result<NoContent, Refused<(CourseNotFound, AccountNotFound, InstructorNotFound, RowRefused)>> {
+) -> Result<Outcome<NoContent>, Refused<(CourseNotFound, AccountNotFound, InstructorNotFound, RowRefused)>> {
     let (course_id, AccountId(account_id)) = pair.into_result()?;
-    app.registrar.submit(RemoveInstructor { course_id, account_id }, &caller).await?;
-    Ok(NoContent)
+    Ok(app.registrar.submit(RemoveInstructor { course_id, account_id }, &caller).await?.map(|()| NoContent))
 }
 
 /// List the courses that one teaches

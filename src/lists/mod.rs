@@ -17,7 +17,7 @@ use utoipa::ToSchema;
 pub use self::cursor::{Cursor, PLAIN_ORDER};
 pub use self::filter::CourseFilter;
 pub use self::ranks::{Rank, SortKey, Sorting, Wanted, run_blocking, select};
-pub use self::records::{ListedTable, RecordList, has_exact_texts};
+pub use self::records::{ListedTable, RecordList, is_wanted};
 pub use self::rolled::{Rolled, Texts};
 pub use self::search::{Pattern, Search, Searchable};
 use crate::count::to_i64;
@@ -61,11 +61,17 @@ pub struct Page {
     pub limit: Option<Limit>,
     /// The row before the first one to read.
     pub after: Option<Cursor>,
+    /// Rows to pass over, of a list that is sorted in memory; 0 of every other list.
+    pub skip: usize,
 }
 
 /// The error for a cursor of another list or order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WrongCursor;
+
+/// The error for a window without rows, or with more than 10,000.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrongWindow;
 
 /// A part of a list that was read.
 pub struct ListPart<T> {
@@ -203,7 +209,7 @@ impl Page {
     /// The first page of a list.
     #[must_use]
     pub fn first(limit: Limit) -> Self {
-        Self { limit: Some(limit), after: None }
+        Self { limit: Some(limit), after: None, skip: 0 }
     }
 
     /// The page with `limit` rows after a cursor, of a list in `order`.
@@ -214,7 +220,24 @@ impl Page {
         if after.as_ref().is_some_and(|after| after.order != order) {
             return Err(WrongCursor);
         }
-        Ok(Self { limit, after })
+        Ok(Self { limit, after, skip: 0 })
+    }
+
+    /// All rows.
+    #[must_use]
+    pub fn all() -> Self {
+        Self { limit: None, after: None, skip: 0 }
+    }
+
+    /// The rows from the place `from`, which begins at 0, up to the place `to`, which is not among them. Only for lists of
+    /// records, which can be sorted in memory.
+    ///
+    /// # Errors
+    /// If that is no row, or more than a page may have.
+    pub fn window(from: usize, to: usize) -> Result<Self, WrongWindow> {
+        let rows = to.checked_sub(from).and_then(|rows| i64::try_from(rows).ok());
+        let limit = rows.filter(|rows| (1..=Limit::MAX.0).contains(rows)).map(Limit).ok_or(WrongWindow)?;
+        Ok(Self { limit: Some(limit), after: None, skip: from })
     }
 
     /// The maximum number of rows; `usize::MAX` without a limit.

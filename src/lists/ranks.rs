@@ -1,7 +1,9 @@
 //! Lists that are sorted in memory: where each row stands, and a part of the rows.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use super::{Cursor, Direction, ListPart, Listing, Page, Search, Searchable};
 use crate::count::to_i64;
@@ -20,6 +22,12 @@ pub trait SortKey: Copy + Debug {
 pub struct Wanted<S> {
     /// Rows that a search finds. One with exactly the typed id or external id comes first.
     pub search: Option<Search>,
+    /// Rows with these ids, in ascending order, each once.
+    pub ids: Option<Vec<i64>>,
+    /// Rows with these ids, of which there may be as many as there are rows.
+    pub among: Option<Arc<HashSet<i64>>>,
+    /// Rows whose first text is exactly this.
+    pub first_text: Option<String>,
     /// Rows whose second text is exactly this.
     pub second_text: Option<String>,
     /// Rows whose external id is exactly this.
@@ -61,14 +69,15 @@ impl<S: SortKey + PartialEq> Wanted<S> {
         !self.has_conditions() && self.sort.text().is_none()
     }
 
-    /// Whether only rows with an exact text are wanted.
+    /// Whether only rows with an exact text, or with some ids, are wanted.
     #[must_use]
     pub fn is_exact(&self) -> bool {
-        self.second_text.is_some() || self.external_id.is_some()
+        let texts = [&self.first_text, &self.second_text, &self.external_id];
+        self.ids.is_some() || texts.iter().any(|text| text.is_some())
     }
 
     fn has_conditions(&self) -> bool {
-        self.search.is_some() || self.is_exact() || self.is_filtered
+        self.search.is_some() || self.is_exact() || self.among.is_some() || self.is_filtered
     }
 
     /// The order of these rows in the list with this name.
@@ -159,8 +168,8 @@ pub async fn select<T: Searchable + Send + 'static>(
     sorting: Sorting,
     page: &Page,
 ) -> Result<ListPart<T>, DbError> {
-    let (after, max) = (page.after.clone(), page.max_rows());
-    run_blocking(move || part(rows, search.as_ref(), sorting, after.as_ref(), max)).await
+    let (after, skip, max) = (page.after.clone(), page.skip, page.max_rows());
+    run_blocking(move || part(rows, search.as_ref(), sorting, after.as_ref(), skip, max)).await
 }
 
 /// Runs work that takes milliseconds where it does not block other tasks.
@@ -178,6 +187,7 @@ fn part<T: Searchable>(
     search: Option<&Search>,
     sorting: Sorting,
     after: Option<&Cursor>,
+    skip: usize,
     max: usize,
 ) -> ListPart<T> {
     let Sorting { order, text, direction } = sorting;
@@ -195,6 +205,7 @@ fn part<T: Searchable>(
         found.retain(|row| rank(row, text).compare(&place, direction) == Ordering::Greater);
     }
     found.sort_by(|one, other| rank(one, text).compare(&rank(other, text), direction));
+    found.drain(..skip.min(found.len()));
     let more = found.len() > max;
     found.truncate(max);
     let next = found.last().filter(|_| more).map(|last| rank(last, text).cursor(order, total));

@@ -11,6 +11,7 @@ const IDS_PER_STATEMENT: usize = 50;
 pub struct RecordList<T> {
     by_id: [String; 2],
     with_ids: String,
+    with_first_text: String,
     with_second_text: String,
     with_external_id: String,
     count: String,
@@ -23,6 +24,8 @@ pub struct RecordList<T> {
 pub struct ListedTable<'a> {
     /// Its name.
     pub name: &'a str,
+    /// The column with the first text of a record.
+    pub first_text: &'a str,
     /// The column with the second text of a record.
     pub second_text: &'a str,
     /// The column with the external id, which is in a table joined by `source`.
@@ -39,18 +42,20 @@ impl<T: Searchable + Send + 'static> RecordList<T> {
     /// The list of a table.
     #[must_use]
     pub fn new(table: &ListedTable<'_>, map: Map<ListRow<T>>) -> Self {
-        let ListedTable { name, second_text, external_id, columns, source, reach } = *table;
+        let ListedTable { name, first_text, second_text, external_id, columns, source, reach } = *table;
         let by_id = |past: &str, way: &str| {
             format!(
                 "select {columns} from {source} where id {past} cast($1 as bigint) order by id{way} limit $2"
             )
         };
         let having = |condition: String| format!("select {columns} from {source} where {condition}");
+        let with_text = |text: &str| having(format!("cast({text} as text) collate \"C\" = cast($1 as text)"));
         let ids: Vec<_> = (1..=IDS_PER_STATEMENT).map(|id| format!("cast(${id} as bigint)")).collect();
         Self {
             by_id: [by_id(">", ""), by_id("<", " desc")],
             with_ids: having(format!("id in ({})", ids.join(", "))),
-            with_second_text: having(format!("cast({second_text} as text) collate \"C\" = cast($1 as text)")),
+            with_first_text: with_text(first_text),
+            with_second_text: with_text(second_text),
             // The first condition is one for an index of a found column, whose collation may ignore case.
             with_external_id: having(format!(
                 "{external_id} = cast($1 as text) and cast({external_id} as text) collate \"C\" = cast($1 as text)"
@@ -108,15 +113,19 @@ impl<T: Searchable + Send + 'static> RecordList<T> {
         Ok(found)
     }
 
-    /// The records with the exact texts that are wanted, or more, in any order; none if no text is.
+    /// The records with the ids and exact texts that are wanted, or more, in any order; none if nothing exact is.
     ///
     /// # Errors
     /// When the database cannot be read.
     pub async fn with_texts<S>(&'static self, db: &Db, wanted: &Wanted<S>) -> Result<Vec<T>, DbError> {
-        let (reach, sql, text) = match (&wanted.external_id, &wanted.second_text) {
-            (Some(external_id), _) => (Reach::Key, &self.with_external_id, external_id),
-            (None, Some(text)) => (Reach::Scan, &self.with_second_text, text),
-            (None, None) => return Ok(Vec::new()),
+        if let Some(ids) = &wanted.ids {
+            return self.with_ids(db, ids).await;
+        }
+        let (reach, sql, text) = match (&wanted.external_id, &wanted.second_text, &wanted.first_text) {
+            (Some(external_id), ..) => (Reach::Key, &self.with_external_id, external_id),
+            (None, Some(text), _) => (Reach::Scan, &self.with_second_text, text),
+            (None, None, Some(text)) => (Reach::Scan, &self.with_first_text, text),
+            (None, None, None) => return Ok(Vec::new()),
         };
         let text = Arg::Text(Some(text.clone()));
         let rows = db.read(reach, sql, [text], self.map).await?;
@@ -124,9 +133,14 @@ impl<T: Searchable + Send + 'static> RecordList<T> {
     }
 }
 
-/// Whether a record has the exact texts that are wanted, byte for byte.
-pub fn has_exact_texts<S>(record: &impl Searchable, wanted: &Wanted<S>) -> bool {
-    let [_, second_text, external_id] = record.texts();
+/// Whether a record has one of the ids that are wanted, and the exact texts, byte for byte.
+pub fn is_wanted<S>(record: &impl Searchable, wanted: &Wanted<S>) -> bool {
+    let [first_text, second_text, external_id] = record.texts();
     let is = |wanted: &Option<String>, text| wanted.as_deref().is_none_or(|wanted| text == Some(wanted));
-    is(&wanted.second_text, second_text) && is(&wanted.external_id, external_id)
+    let id = record.id();
+    wanted.ids.as_ref().is_none_or(|ids| ids.binary_search(&id).is_ok())
+        && wanted.among.as_ref().is_none_or(|ids| ids.contains(&id))
+        && is(&wanted.first_text, first_text)
+        && is(&wanted.second_text, second_text)
+        && is(&wanted.external_id, external_id)
 }

@@ -150,7 +150,7 @@ async fn download(
     let id = id.into_result()?.0;
     let import = staging::find(&app.viewer, id).await?.ok_or(ImportError::NotFound(id))?;
     let which = query.show.unwrap_or_default();
-    let all = Page { limit: None, after: None };
+    let all = Page::all();
     let ListPart { rows, rest, .. } = staging::read_rows(&app.viewer, &import, which, &all).await?;
     let mut head = "\u{feff}".as_bytes().to_vec();
     push_row(&mut head, Cells::Spreadsheet, HEADINGS);

@@ -196,7 +196,7 @@ pub(super) async fn update<R: PageRecord>(
     let before = find::<R>(&app, id).await?;
     let page = edit_page(&app, &before);
     let form = page.changes(form);
-    let Some(RecordChange(values)) = &form.draft else { return Ok(page.with_form(&form).invalid()) };
+    let Some(RecordChange(values, _)) = &form.draft else { return Ok(page.with_form(&form).invalid()) };
     let command = Update { id, values: values.clone(), expected: form.expected() };
     Ok(match submit_once(&app.registrar, command, &form.caller).await {
         Ok(Outcome { answer, replayed: true }) => redirect(&answer, CHANGED),

@@ -330,7 +330,7 @@ pub(crate) async fn student_page(
     offer: Option<Offer>,
 ) -> Result<StudentPage, Problem> {
     let student = find::<Student>(app, id).await?;
-    let all = Page { limit: None, after: None };
+    let all = Page::all();
     let choice = match parse_search(&query.q)? {
         Some(search) => {
             let sort = courses::CourseSort::Name;

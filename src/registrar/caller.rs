@@ -274,6 +274,18 @@ impl<T> Outcome<T> {
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Outcome<U> {
         Outcome { answer: change(self.answer), replayed: self.replayed }
     }
+
+    /// Applies a function that may fail to the answer.
+    ///
+    /// # Errors
+    /// The error of the function.
+    pub fn try_map<U, E>(self, change: impl FnOnce(T) -> Result<U, E>) -> Result<Outcome<U>, Outcome<E>> {
+        let replayed = self.replayed;
+        match change(self.answer) {
+            Ok(answer) => Ok(Outcome { answer, replayed }),
+            Err(answer) => Err(Outcome { answer, replayed }),
+        }
+    }
 }
 
 impl From<Refusal> for Outcome<Refusal> {

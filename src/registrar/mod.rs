@@ -18,6 +18,7 @@ mod chores;
 mod command;
 mod commit;
 mod course;
+mod course_set;
 mod drop;
 mod eligibility;
 mod enrollment;
@@ -81,6 +82,7 @@ pub use self::commit::{
     account, enrollment, group_openings, hold, limits, no_log_head, rights_missing, token,
 };
 pub use self::course::{CreateCourse, DeleteCourse, SeenCourse, UpdateCourse};
+pub use self::course_set::SetCourses;
 pub use self::drop::{DropCourse, Held};
 pub use self::enrollment::Enroll;
 pub use self::event::{Change, Event, NewValue};

@@ -112,7 +112,7 @@ pub struct Course {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub code: Option<String>,
-    /// How full the course is; left out if it has no limits.
+    /// How full the course is; left out if it has no limits, unless a list is asked for its counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub seats: Option<SeatCount>,

@@ -3,12 +3,13 @@
 
 use super::{Board, LiveCourse, store};
 use crate::db::DbError;
-use crate::lists::{CourseFilter, ListPart, Page, SortKey, Wanted, has_exact_texts, select};
+use crate::lists::{CourseFilter, ListPart, Page, SortKey, Wanted, is_wanted, select};
 use crate::registrar::Course;
 use crate::viewer::Viewer;
 
 impl Board {
-    /// A part of the list of the wanted courses that meet a filter now. Changes of names by other programs may appear a
+    /// A part of the list of the wanted courses that meet a filter now, with the counts also of those without limits if these
+    /// are wanted. Changes of names by other programs may appear a
     /// minute later.
     ///
     /// # Errors
@@ -19,14 +20,19 @@ impl Board {
         filter: CourseFilter,
         wanted: Wanted<S>,
         name: &str,
+        with_counts: bool,
         page: &Page,
     ) -> Result<ListPart<Course>, DbError> {
         let chooser = if filter.open.is_some() { store::chooser(viewer).await? } else { None };
         let (all, now) = (self.present_courses(viewer).await?, self.now());
         let has = |live: &&LiveCourse| {
-            live.meets(filter, &now, chooser.as_ref()) && has_exact_texts(&live.course, &wanted)
+            live.meets(filter, &now, chooser.as_ref()) && is_wanted(&live.course, &wanted)
         };
-        let rows = all.iter().filter(has).map(|live| (live.course.id.0, live.listed())).collect();
+        let rows = all.iter().filter(has).map(|live| {
+            let course = if with_counts { live.course.clone() } else { live.listed() };
+            (live.course.id.0, course)
+        });
+        let rows = rows.collect();
         let sorting = wanted.sorting(name);
         select(rows, wanted.search, sorting, page).await
     }

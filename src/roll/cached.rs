@@ -297,7 +297,7 @@ mod tests {
 
     async fn count(roll: &Roll<Student>) -> i64 {
         let by_name = Sorting { order: String::new(), text: Some(0), direction: Direction::Asc };
-        roll.current_index().await.unwrap().page(None, &by_name, None, 9).total
+        roll.current_index().await.unwrap().page(None, None, &by_name, None, 0..9).total
     }
 
     async fn age_by(roll: &Roll<Student>, age: Duration) {

@@ -9,9 +9,7 @@ use futures_util::stream;
 use super::Roll;
 use super::index::Index;
 use crate::db::{Db, DbError, Rows};
-use crate::lists::{
-    Direction, ListPart, Page, Rolled, Sorting, Wanted, has_exact_texts, run_blocking, select,
-};
+use crate::lists::{Direction, ListPart, Page, Rolled, Sorting, Wanted, is_wanted, run_blocking, select};
 use crate::viewer::Viewer;
 
 /// Rows of a complete list that are read at a time.
@@ -30,19 +28,18 @@ impl<R: Rolled> Roll<R> {
         wanted: &Wanted<R::Sort>,
         page: &Page,
     ) -> Result<ListPart<R>, DbError> {
-        if wanted.is_everything_by_id() {
+        if wanted.is_everything_by_id() && page.skip == 0 {
             return R::by_id(viewer, wanted.direction).read(viewer, page).await;
         }
         let sorting = wanted.sorting(R::LIST);
         let mut rows = if !R::sees_all(viewer) {
-            let all = Page { limit: None, after: None };
-            R::by_id(viewer, Direction::Asc).read(viewer, &all).await?.rows
+            R::by_id(viewer, Direction::Asc).read(viewer, &Page::all()).await?.rows
         } else if wanted.is_exact() {
             R::with(viewer.db(), wanted).await?
         } else {
             return self.search(viewer, wanted, sorting, page).await;
         };
-        rows.retain(|row| has_exact_texts(row, wanted));
+        rows.retain(|row| is_wanted(row, wanted));
         let rows = rows.into_iter().map(|row| (row.id(), row)).collect();
         select(rows, wanted.search.clone(), sorting, page).await
     }
@@ -69,10 +66,17 @@ impl<R: Rolled> Roll<R> {
         }
         let turn = viewer.db().turn_to_search().await?;
         let index = self.index_for_search().await?;
-        let (search, after, max) = (wanted.search.clone(), page.after.clone(), page.max_rows());
+        let (search, among) = (wanted.search.clone(), wanted.among.clone());
+        let (after, skip, max) = (page.after.clone(), page.skip, page.max_rows());
         let found = run_blocking(move || {
             let _turn = turn;
-            index.page(search.as_ref(), &sorting, after.as_ref(), max)
+            index.page(
+                search.as_ref(),
+                among.as_deref(),
+                &sorting,
+                after.as_ref(),
+                skip..skip.saturating_add(max),
+            )
         })
         .await?;
         let (first, later) = found.ids.split_at(found.ids.len().min(first_rows(page)));

@@ -7,6 +7,7 @@ mod comparison;
 mod index;
 mod keeper;
 mod list;
+mod matching;
 mod page;
 
 pub use self::cached::Roll;

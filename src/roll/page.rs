@@ -1,14 +1,11 @@
-//! Searches the index.
+//! Pages of the index.
 
-use memchr::memmem;
+use std::collections::HashSet;
+use std::ops::Range;
 
-use super::index::{Index, is_plain_letter, letters};
+use super::index::Index;
 use crate::count::to_i64;
-use crate::lists::{Cursor, Direction, Pattern, Rank, Search, Sorting};
-
-/// If at most this part of the records has the letters of a search, their texts are read one by one; otherwise all texts are
-/// read, which is faster then.
-const FEW_CANDIDATES: usize = 8;
+use crate::lists::{Cursor, Direction, Rank, Search, Sorting};
 
 /// A page of the list.
 #[derive(Debug, PartialEq, Eq)]
@@ -23,12 +20,14 @@ impl Index {
     pub(super) fn page(
         &self,
         search: Option<&Search>,
+        among: Option<&HashSet<i64>>,
         sorting: &Sorting,
         after: Option<&Cursor>,
-        limit: usize,
+        places: Range<usize>,
     ) -> IndexPage {
         let (sort, direction) = (sorting.text, sorting.direction);
         let matching = search.map(|search| self.matching(&search.pattern()));
+        let matching = among.map(|among| self.among(matching.as_ref(), among)).or(matching);
         let place = after.map(Rank::of);
         let count = matching.as_ref().map_or(self.order(sort).len(), |matching| matching.count);
         let total = after.and_then(|after| after.total).unwrap_or_else(|| to_i64(count));
@@ -42,7 +41,9 @@ impl Index {
             matching.as_ref().is_none_or(|it| it.matches[*number as usize] && !exact.contains(number))
         };
         let others = self.after(sort, direction, place.filter(|place| !place.is_exact)).filter(is_other);
-        let mut found: Vec<_> = first.chain(others).take(limit.saturating_add(1)).collect();
+        let limit = places.len();
+        let mut found: Vec<_> =
+            first.chain(others).skip(places.start).take(limit.saturating_add(1)).collect();
         let more = found.len() > limit;
         found.truncate(limit);
         let next = found.last().filter(|_| more).map(|last| rank(*last).cursor(sorting.order.clone(), total));
@@ -72,92 +73,6 @@ impl Index {
                 Box::new(order[..until].iter().rev().copied())
             }
         }
-    }
-
-    /// The records that have all words in their texts, or are exactly what was typed.
-    fn matching(&self, pattern: &Pattern) -> Matching {
-        let mut found = Matching { count: 0, matches: vec![false; self.ids.len()], exact: Vec::new() };
-        if !pattern.exact.is_empty() {
-            self.find_words(pattern, &mut found);
-        }
-        if let Some(number) = pattern.id.and_then(|id| self.find(id)) {
-            found.add(number as usize, true);
-        }
-        found
-    }
-
-    fn find_words(&self, pattern: &Pattern, found: &mut Matching) {
-        // What is exactly the typed text has its words too, unless there are none.
-        let texts =
-            if pattern.words.is_empty() { std::slice::from_ref(&pattern.exact) } else { &pattern.words };
-        let wanted = texts.iter().fold(0, |wanted, text| wanted | letters(text));
-        let has_letters = |one: &usize| self.letters[*one] & wanted == wanted;
-        let has_words = |one: usize, words: &[memmem::Finder<'_>]| {
-            let texts = &self.folded.as_bytes()[self.begin(one)..self.ends[one] as usize];
-            words.iter().all(|word| word.find(texts).is_some())
-        };
-        // Where a word is a single letter, the letters of the records say all.
-        let words: Vec<_> =
-            texts.iter().filter(|text| !is_plain_letter(text)).map(memmem::Finder::new).collect();
-        let candidates = (0..self.ids.len()).filter(has_letters);
-        match words.split_first() {
-            Some((longest, others)) if candidates.clone().count() > self.ids.len() / FEW_CANDIDATES => {
-                for one in self.having(longest).filter(has_letters).filter(|one| has_words(*one, others)) {
-                    found.add_if_alive(self, one, pattern);
-                }
-            }
-            _ => {
-                for one in candidates.filter(|one| has_words(*one, &words)) {
-                    found.add_if_alive(self, one, pattern);
-                }
-            }
-        }
-    }
-
-    /// The records in whose texts something occurs, faster than by looking at one after the other.
-    fn having(&self, wanted: &memmem::Finder<'_>) -> impl Iterator<Item = usize> {
-        let text = self.folded.as_bytes();
-        let (mut next, mut begin, mut from_end) = (0, 0, usize::MAX);
-        std::iter::from_fn(move || {
-            let end = *self.ends.get(next)? as usize;
-            // The addresses of a school end alike, so that often the next record has it in the same place.
-            let guess = end.checked_sub(from_end).filter(|at| *at >= begin);
-            if !guess.is_some_and(|at| text[at..end].starts_with(wanted.needle())) {
-                let at = begin + wanted.find(&text[begin..])?;
-                next += self.ends[next..].iter().take_while(|end| **end as usize <= at).count();
-                from_end = self.ends[next] as usize - at;
-            }
-            begin = self.ends[next] as usize;
-            next += 1;
-            Some(next - 1)
-        })
-    }
-}
-
-/// The records that match a search.
-struct Matching {
-    count: usize,
-    /// For each record whether it matches.
-    matches: Vec<bool>,
-    /// Those with exactly the typed external id or id.
-    exact: Vec<u32>,
-}
-
-impl Matching {
-    /// Adds a record that has all words in its texts, or is exactly what was typed.
-    fn add_if_alive(&mut self, index: &Index, one: usize, pattern: &Pattern) {
-        // The end of the record is that of its external id and a separator.
-        let (begin, end) = (index.middles[one][1] as usize + 1, index.ends[one] as usize - 1);
-        let is_exact = end - begin == pattern.exact.len() && index.folded[begin..end] == pattern.exact;
-        if index.alive[one] && (is_exact || !pattern.words.is_empty()) {
-            self.add(one, is_exact);
-        }
-    }
-
-    fn add(&mut self, one: usize, is_exact: bool) {
-        self.count += usize::from(!std::mem::replace(&mut self.matches[one], true));
-        let number = u32::try_from(one).ok().filter(|number| is_exact && !self.exact.contains(number));
-        self.exact.extend(number);
     }
 }
 
@@ -193,7 +108,7 @@ mod tests {
         let search: Option<Search> = search.map(|search| search.parse().unwrap());
         let (mut ids, mut after, mut total) = (Vec::new(), None, None);
         loop {
-            let found = index.page(search.as_ref(), sorting, after.as_ref(), limit);
+            let found = index.page(search.as_ref(), None, sorting, after.as_ref(), 0..limit);
             assert!(found.ids.len() <= limit);
             assert_eq!(*total.get_or_insert(found.total), found.total);
             ids.extend(found.ids);
@@ -386,7 +301,7 @@ mod tests {
             // A list that is selected from rows of the database is the same.
             let rows = records.values().map(|record| (record.id, record.clone())).collect();
             let search = search.map(|search| search.parse().unwrap());
-            let all = Page { limit: None, after: None };
+            let all = Page::all();
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             let part = runtime.block_on(select(rows, search, sorting, &all)).unwrap();
             prop_assert_eq!(part.rows.iter().map(|record| record.id).collect::<Vec<_>>(), expected);

@@ -10,7 +10,7 @@ use crate::http::refused::Refused;
 use crate::http::reply::{Found, Resource};
 use crate::http::routes::{Routes, only};
 use crate::problems::RowRefused;
-use crate::registrar::{MAX_COURSE_LIMIT, Right, Rules, SetRules};
+use crate::registrar::{MAX_COURSE_LIMIT, Outcome, Right, Rules, SetRules};
 use crate::state::{App, AppState};
 
 /// The routes of the rules.
@@ -33,8 +33,8 @@ async fn set(
     app: App,
     _: NoQuery,
     Json(draft, caller): Json<NewRules>,
-) -> Result<Found<Rules>, Refused<(RowRefused,)>> {
-    Ok(Found(app.registrar.submit(SetRules { rules: draft.into() }, &caller).await?.answer))
+) -> Result<Outcome<Found<Rules>>, Refused<(RowRefused,)>> {
+    Ok(app.registrar.submit(SetRules { rules: draft.into() }, &caller).await?.map(Found))
 }
 
 /// The rules of the whole school.

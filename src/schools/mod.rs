@@ -13,7 +13,6 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
-use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use prometheus_client::metrics::counter::Counter;
 use tokio::sync::Semaphore;
@@ -26,6 +25,7 @@ use self::settings::{FoundSchools, SchoolsError};
 use crate::access::proxy::TrustedProxy;
 use crate::clock::Clock;
 use crate::count::to_i64;
+use crate::http::exposition::MetricsFormat;
 use crate::http::held_body::HeldBody;
 use crate::http::host::named_host;
 use crate::http::limits::{self, RequestLimits};
@@ -281,10 +281,7 @@ impl Doors {
         let operators = async move |request: Request| match request.uri().path() {
             "/healthz" => "ok\n".into_response(),
             "/readyz" => "ready\n".into_response(),
-            "/metrics" => {
-                let format = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-                ([(CONTENT_TYPE, format)], rendered.exposition()).into_response()
-            }
+            "/metrics" => MetricsFormat::accepted(request.headers()).respond(rendered.exposition()),
             _ => no_school().into_response(),
         };
         let unavailable = async || {

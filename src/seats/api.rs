@@ -20,13 +20,14 @@ use crate::http::refused::Refused;
 use crate::http::reply::{Found, List, NoContent, Resource};
 use crate::http::routes::{Routes, any_of, only};
 use crate::instructors::store::ensure_sees_roster;
-use crate::problems::{CourseNotFound, GroupNotFound, RowRefused};
+use crate::problems::{CourseNotFound, GroupNotFound, RowRefused, StudentNotFound};
 use crate::registrar::Right;
 use crate::registrar::{
     ChangeSeats, CourseId, GroupName, GroupOpenings, Limits, LimitsChange, MAX_GROUP_OPENINGS, MAX_SEATS,
-    Refusal, RemoveSeats, Seats, SetSeats, group_openings_schema,
+    Outcome, Refusal, RemoveSeats, Seats, SetSeats, StudentId, group_openings_schema,
 };
 use crate::state::{App, AppState};
+use crate::students::store::find as find_student;
 
 /// The routes of seats and waitlists.
 #[must_use]
@@ -37,6 +38,7 @@ pub fn routes() -> Routes<AppState> {
         .api(only(Right::ReadCatalogue), routes!(show))
         .api(only(Right::WriteCourses), routes!(remove))
         .api(any_of(&[Right::ReadRosters, Right::ReadOwnRosters]), routes!(waitlist))
+        .api(any_of(&[Right::ReadStudents, Right::ReadOwnRecord]), routes!(waitlists_of))
         .api(only(Right::ReadOwnRecord), routes!(my_waitlists))
 }
 
@@ -50,9 +52,9 @@ async fn set(
     course: PathParams<CourseId>,
     _: NoQuery,
     Json(draft, caller): Json<NewSeats>,
-) -> Result<Found<Seats>, Refused<(CourseNotFound, GroupNotFound, RowRefused)>> {
+) -> Result<Outcome<Found<Seats>>, Refused<(CourseNotFound, GroupNotFound, RowRefused)>> {
     let command = SetSeats { course_id: course.into_result()?, limits: draft.into(), expected: None };
-    Ok(Found(app.registrar.submit(command, &caller).await?.answer))
+    Ok(app.registrar.submit(command, &caller).await?.map(Found))
 }
 
 /// Change some limits of a course
@@ -69,9 +71,9 @@ async fn change(
     course: PathParams<CourseId>,
     _: NoQuery,
     Json(change, caller): Json<LimitsChange>,
-) -> Result<Found<Seats>, Refused<(CourseNotFound, GroupNotFound, RowRefused)>> {
+) -> Result<Outcome<Found<Seats>>, Refused<(CourseNotFound, GroupNotFound, RowRefused)>> {
     let command = ChangeSeats { course_id: course.into_result()?, change, expected: None };
-    Ok(Found(app.registrar.submit(command, &caller).await?.answer))
+    Ok(app.registrar.submit(command, &caller).await?.map(Found))
 }
 
 /// Read the limits of a course, and how full it is
@@ -101,9 +103,12 @@ async fn remove(
     course: PathParams<CourseId>,
     _: NoQuery,
     Bodiless(caller): Bodiless,
-) -> Result<NoContent, Refused<(CourseNotFound, RowRefused)>> {
-    app.registrar.submit(RemoveSeats { course_id: course.into_result()? }, &caller).await?;
-    Ok(NoContent)
+) -> Result<Outcome<NoContent>, Refused<(CourseNotFound, RowRefused)>> {
+    Ok(app
+        .registrar
+        .submit(RemoveSeats { course_id: course.into_result()? }, &caller)
+        .await?
+        .map(|()| NoContent))
 }
 
 /// The waitlist of a course
@@ -136,6 +141,32 @@ async fn waitlist(
     recorder.sent_total(list.total, list.rows.len());
     let list = List::new(list, &url).inspect(move |rows| recorder.sent(rows.len()));
     Ok(list_or_csv(&app, list, &WAITLIST, format).await?)
+}
+
+/// List a student's places on waitlists
+///
+/// In the order in which the student joined; `[]` if there are none. Complete without `limit`.
+#[utoipa::path(
+    get,
+    path = "/api/v1/students/{student_id}/waitlists",
+    operation_id = "list_student_waitlists",
+    tag = "seats",
+    params(PageQuery)
+)]
+async fn waitlists_of(
+    app: App,
+    student: PathParams<StudentId>,
+    Query(query): Query<PageQuery>,
+    url: RequestUrl,
+) -> Result<List<OwnPlace>, Refused<(StudentNotFound,)>> {
+    let id = student.into_result()?;
+    let listing = store::listed_places_of(&app.viewer, id);
+    let page = query.of_list(&listing.order)?;
+    let list = listing.read(&app.viewer, &page).await?;
+    if list.rows.is_empty() {
+        find_student(&app.viewer, id).await?.ok_or(Refusal::StudentNotFound(id))?;
+    }
+    Ok(List::new(list, &url))
 }
 
 /// List one's own places on waitlists

@@ -32,7 +32,7 @@ pub struct WaitlistEntry {
     pub joined_at: Stamp,
 }
 
-/// A place of the caller on the waitlist of a course.
+/// A place of a student on the waitlist of a course.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(example = json!({"position": 3, "course_id": 7, "name": "Logic 101", "level": "undergraduate", "code": "MATH-101", "joined_at": "2026-09-01T08:00:00.000Z"}))]
 pub struct OwnPlace {

@@ -84,7 +84,16 @@ pub async fn places_of(
 /// The places of the student who the caller is, in the order in which they joined; empty if the caller is none.
 #[must_use]
 pub fn own_places(viewer: &Viewer) -> Listing<OwnPlace> {
-    let own = viewer.own_student();
+    listed_places(viewer.own_student())
+}
+
+/// The places of a student, in the order in which they joined; also empty if there is no such student.
+#[must_use]
+pub fn listed_places_of(viewer: &Viewer, id: StudentId) -> Listing<OwnPlace> {
+    listed_places(viewer.student(id))
+}
+
+fn listed_places(own: Option<i64>) -> Listing<OwnPlace> {
     Listing {
         // The position is counted from the rows before.
         reach: Reach::Range,

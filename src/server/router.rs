@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::extract::Request;
-use axum::http::Method;
+use axum::http::{Method, Uri};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::{Extension, Router};
 use utoipa::OpenApi;
@@ -34,12 +34,11 @@ pub fn router(app: AppState, limits: &RequestLimits) -> Router {
     let sealed = from_fn(move |request: Request, next: Next| with_sealed_tags(etag_key, request, next));
     let api = api().layer_api(|api| api.layer(sealed));
     let (routes, _, policy) = routes(api, document).into_parts();
-    let gate_state = Gate { app: app.clone(), policy: Arc::new(policy) };
+    let policy = Arc::new(policy);
+    let gate_state = Gate { app: app.clone(), policy: Arc::clone(&policy) };
     let routes = routes
         .route_layer(from_fn_with_state(gate_state, gate))
-        .fallback(async || {
-            Problem::new::<NotFound>("Nothing has this address. /docs lists all addresses of the API.")
-        })
+        .fallback(async move |uri: Uri| no_such_address(&policy, uri.path()))
         .method_not_allowed_fallback(async |method: Method| {
             let method = excerpt(method.as_str());
             Problem::new::<MethodNotAllowed>(format!("This address does not accept {method}."))
@@ -47,6 +46,17 @@ pub fn router(app: AppState, limits: &RequestLimits) -> Router {
         .layer(Extension(unwritable))
         .with_state(app);
     limits::apply(routes, limits, &metrics, pages::kit::problems::page)
+}
+
+/// Frameworks that end every address with a slash are common enough to name the address that was meant.
+fn no_such_address(policy: &Policy, path: &str) -> Problem {
+    match path.strip_suffix('/').filter(|path| policy.has_path(path)) {
+        Some(path) => {
+            let path = excerpt(path);
+            Problem::new::<NotFound>(format!("This address is written without a slash at its end: {path}"))
+        }
+        None => Problem::new::<NotFound>("Nothing has this address. /docs lists all addresses of the API."),
+    }
 }
 
 /// The OpenAPI document of the API.
@@ -74,6 +84,8 @@ fn api() -> Routes<AppState> {
         .merge(courses::api::routes())
         .merge(instructors::api::routes())
         .merge(enrollments::api::routes())
+        .merge(enrollments::sets::api::routes())
+        .merge(enrollments::included::api::routes())
         .merge(batch::api::routes())
         .merge(seats::api::routes())
         .merge(groups::api::routes())
@@ -125,6 +137,8 @@ fn api() -> Routes<AppState> {
         crate::enrollments::RosterEntry,
         crate::enrollments::Waitlisted,
         crate::enrollments::WaitlistStatus,
+        crate::enrollments::sets::api::CourseResult,
+        crate::enrollments::included::api::ShownStudent,
         crate::seats::OwnPlace,
         crate::seats::WaitlistEntry,
         crate::batch::api::OperationResult,

@@ -1,5 +1,6 @@
 //! Reads students from the database.
 
+use std::collections::HashSet;
 use std::sync::LazyLock;
 
 use crate::db::{Db, DbError, Reach, Row, Rows};
@@ -76,6 +77,7 @@ fn only(id: Option<i64>, order: String) -> Listing<Student> {
 static LIST: LazyLock<RecordList<Student>> = LazyLock::new(|| {
     let table = ListedTable {
         name: "students",
+        first_text: "name",
         second_text: "email",
         external_id: "sn.number",
         columns: columns!(),
@@ -132,6 +134,24 @@ impl Rolled for Student {
     async fn find_many(db: &Db, ids: &[i64]) -> Result<Vec<Self>, DbError> {
         LIST.with_ids(db, ids).await
     }
+}
+
+/// The ids of the students who take a course, or of those who take none, as far as the caller sees students.
+///
+/// # Errors
+/// When the database cannot be read.
+pub async fn with_courses(viewer: &Viewer, enrolled: bool) -> Result<HashSet<i64>, DbError> {
+    let sql = if enrolled {
+        "select cast(s.id as bigint) from students s where exists (select 1 from student_courses sc \
+         join courses c on c.id = sc.course_id where sc.student_id = s.id) \
+         and (cast($1 as bigint) = 1 or s.id = cast($2 as bigint))"
+    } else {
+        "select cast(s.id as bigint) from students s where not exists (select 1 from student_courses sc \
+         join courses c on c.id = sc.course_id where sc.student_id = s.id) \
+         and (cast($1 as bigint) = 1 or s.id = cast($2 as bigint))"
+    };
+    let args = [i64::from(viewer.sees_students()).into(), viewer.own_student().into()];
+    Ok(viewer.db().read(Reach::Scan, sql, args, |row| row.int(0)).await?.into_iter().collect())
 }
 
 /// The students with exactly this number, or with this e-mail address in any case. Who has no number is known by the id,

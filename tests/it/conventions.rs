@@ -123,6 +123,8 @@ async fn an_unknown_address_is_answered_with_a_problem() {
         "/problems/%FF",
         "/docs/nothing.js",
         "/healthz/x",
+        "/healthz/",
+        "/api/v1/nothing/",
         "/%FF",
         "/..%2f..%2fetc/passwd",
     ] {
@@ -133,14 +135,33 @@ async fn an_unknown_address_is_answered_with_a_problem() {
 }
 
 #[tokio::test]
+async fn an_address_with_a_slash_at_its_end_is_refused_with_the_one_that_was_meant() {
+    let school = School::open().await;
+    for path in ["/api/v1/students", "/api/v1/students/1/courses/7", "/api/v1/openapi.json", "/metrics"] {
+        for asking in [school.get(&format!("{path}/")), school.post(&format!("{path}/?limit=1"), json!({}))] {
+            let problem = asking.await.is_refused(404, "not-found");
+            assert_eq!(
+                problem["detail"],
+                format!("This address is written without a slash at its end: {path}")
+            );
+        }
+    }
+    for path in ["/api/v1/student/", "/api/v1/students//", "/api/v1/students//courses/"] {
+        let problem = school.get(path).await.is_refused(404, "not-found");
+        assert_eq!(problem["detail"], "Nothing has this address. /docs lists all addresses of the API.");
+    }
+}
+
+#[tokio::test]
 async fn a_method_that_is_not_allowed_is_refused_with_those_that_are() {
     let school = School::open().await;
     for (path, allowed) in [
         (STUDENTS, &["GET", "HEAD", "POST"][..]),
-        ("/api/v1/students/1", &["DELETE", "GET", "HEAD", "PATCH"]),
+        ("/api/v1/students/1", &["DELETE", "GET", "HEAD", "PATCH", "PUT"]),
         ("/api/v1/courses", &["GET", "HEAD", "POST"]),
-        ("/api/v1/courses/1", &["DELETE", "GET", "HEAD", "PATCH"]),
-        ("/api/v1/students/1/courses", &["GET", "HEAD", "POST"]),
+        ("/api/v1/courses/1", &["DELETE", "GET", "HEAD", "PATCH", "PUT"]),
+        ("/api/v1/students/1/courses", &["GET", "HEAD", "POST", "PUT"]),
+        ("/api/v1/students/1/waitlists", &["GET", "HEAD"]),
         ("/api/v1/students/1/courses/1", &["DELETE", "GET", "HEAD", "PUT"]),
         ("/api/v1/courses/1/students", &["GET", "HEAD"]),
         ("/api/v1/events", &["GET", "HEAD"]),
@@ -341,7 +362,16 @@ async fn health_readiness_and_metrics_are_outside_the_api() {
 
     let metrics = school.get("/metrics").await.is_ok();
 
-    assert!(metrics.header("content-type").contains("version=1.0.0"));
+    assert_eq!(metrics.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    assert!(
+        metrics.text().contains("\n# TYPE matricula_http_requests_total counter\n"),
+        "{}",
+        metrics.text()
+    );
+    let open_metrics = school.get("/metrics").header("accept", "application/openmetrics-text;version=1.0.0");
+    let open_metrics = open_metrics.await.is_ok();
+    assert!(open_metrics.header("content-type").starts_with("application/openmetrics-text; version=1.0.0"));
+    assert!(open_metrics.text().ends_with("# EOF\n") && !metrics.text().contains("# EOF"));
     for part in ["route=\"/api/v1/students/{student_id}\"", "method=\"POST\"", "status=\"201\"", "# TYPE "] {
         assert!(metrics.text().contains(part), "{part} in {}", metrics.text());
     }

@@ -1,5 +1,7 @@
 //! The log: what happened, in order.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::school::{FIRST_DAY, School, errors};
@@ -92,6 +94,15 @@ async fn the_log_is_filtered_by_student_course_and_type() {
         ("student_id=2&course_id=2&type=enrollment.dropped", &[7]),
         ("student_id=99", &[]),
         ("type=enrollment.adopted", &[1]),
+        ("actor=migration", &[1]),
+        ("actor=anonymous&type=enrollment.dropped", &[7, 10]),
+        ("actor=anonymous&course_id=1", &[8, 10]),
+        ("actor=anonymous&student_id=2&course_id=1&type=enrollment.created", &[8]),
+        ("actor=token:57", &[]),
+        ("since=2026-09-01T08:00:00Z", &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11]),
+        ("since=2026-09-01T08:00:00.001Z", &[]),
+        ("until=2026-09-01T08:00:00Z&actor=anonymous", &[]),
+        ("until=2026-09-01T10:00:00.001%2B02:00&student_id=2&type=enrollment.created", &[4, 8]),
     ] {
         let list = school.get(&format!("{EVENTS}?{filter}")).await.is_ok();
         assert_eq!(list.header("x-total-count"), expected.len().to_string(), "{filter}");
@@ -99,6 +110,48 @@ async fn the_log_is_filtered_by_student_course_and_type() {
             let later: Vec<_> = expected.iter().copied().filter(|seq| *seq > after).collect();
             assert_eq!(seqs(&school, &format!("{filter}&after={after}")).await, later, "{filter} {after}");
         }
+    }
+}
+
+#[tokio::test]
+async fn windows_of_time_that_meet_have_every_entry_once() {
+    let school = School::open().await;
+    let mut times = vec![school.clock_time()];
+    for count in [3, 1, 0, 4, 2] {
+        for _ in 0..count {
+            school.student("Ana").await;
+        }
+        school.let_pass(Duration::from_mins(1));
+        times.push(school.clock_time());
+    }
+    let mut found = Vec::new();
+    for window in times.windows(2) {
+        let window = format!("since={}&until={}", window[0], window[1]);
+        let list = school.get(&format!("{EVENTS}?{window}&limit=2")).await.is_ok();
+        let all = seqs(&school, &window).await;
+        assert_eq!(list.header("x-total-count"), all.len().to_string());
+        // The next page is of the same window.
+        if let Some(next) = list.next_page() {
+            let next = school.get(next).await.is_ok();
+            assert_eq!(next.header("x-total-count"), all.len().to_string());
+            assert_eq!(next.json()[0]["seq"], all[2]);
+        }
+        found.push(all);
+    }
+    assert_eq!(found, [&[1, 2, 3][..], &[4], &[], &[5, 6, 7, 8], &[9, 10]]);
+    assert_eq!(seqs(&school, &format!("since={}&after=6", times[3])).await, [7, 8, 9, 10]);
+    assert_eq!(seqs(&school, &format!("since={}&after=2", times[3])).await, [5, 6, 7, 8, 9, 10]);
+    assert_eq!(seqs(&school, &format!("until={}", times[5])).await.len(), 10);
+    assert_eq!(seqs(&school, "since=2999-01-01T00:00:00Z").await, [0; 0]);
+    for (query, wrong) in [
+        ("since=2026-09-01", "since: must be a time with an offset, like 2026-09-01T08:00:00Z (RFC 3339)"),
+        (
+            "actor=Ana",
+            "actor: must be `token:` or `account:` with an id, or one of `anonymous`, `cli`, `sign-on`, `sample`, `database`, `migration`",
+        ),
+    ] {
+        let problem = school.get(&format!("{EVENTS}?{query}")).await.is_refused(400, "invalid-request");
+        assert_eq!(errors(&problem), [wrong]);
     }
 }
 

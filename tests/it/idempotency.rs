@@ -8,6 +8,9 @@ use crate::school::{RequestBuilder, School, errors, eventually};
 
 const STUDENTS: &str = "/api/v1/students";
 
+/// Makes the same request again each time.
+type Request<'a> = Box<dyn Fn() -> RequestBuilder + 'a>;
+
 fn ben(school: &School) -> RequestBuilder {
     school.post(STUDENTS, json!({"name": "Ben", "email": "ben@example.edu"}))
 }
@@ -55,6 +58,128 @@ async fn every_answer_is_repeated_whatever_has_happened_since() {
     again["instance"] = refused["instance"].clone();
     assert_eq!(again, refused);
     assert_eq!(school.log().await.len(), before);
+}
+
+#[tokio::test]
+async fn writes_of_every_method_are_repeated() {
+    let school = School::open().await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    let [algebra, logic] = school.courses(["Algebra", "Logic"]).await;
+    logic.seats(0, 5).await;
+    let seats = |course: &str| format!("/api/v1/courses/{course}/seats");
+    let (algebra_seats, logic_seats) = (seats("1"), seats("2"));
+    let capacity =
+        |path: &str, capacity: i64| school.client.ask("PUT", path).json(&json!({"capacity": capacity}));
+    // After each of them, something else happens that would change its answer.
+    let requests: Vec<(&str, Request<'_>, u16, RequestBuilder)> = vec![
+        (
+            "put-seat",
+            Box::new(|| school.put(&ana.enrollment_url(&algebra))),
+            201,
+            school.delete(&ana.enrollment_url(&algebra)),
+        ),
+        ("put-place", Box::new(|| school.put(&ben.enrollment_url(&logic))), 202, capacity(&logic_seats, 3)),
+        (
+            "drop",
+            Box::new(|| school.delete(&ben.enrollment_url(&logic))),
+            204,
+            school.put(&ben.enrollment_url(&logic)),
+        ),
+        ("put-seats", Box::new(|| capacity(&algebra_seats, 9)), 200, capacity(&algebra_seats, 1)),
+        (
+            "patch-seats",
+            Box::new(|| school.patch(&algebra_seats, json!({"capacity": 7}))),
+            200,
+            capacity(&algebra_seats, 2),
+        ),
+        ("no-seats", Box::new(|| school.delete(&algebra_seats)), 204, capacity(&algebra_seats, 4)),
+        (
+            "patch",
+            Box::new(|| school.patch(&ana.url(), json!({"name": "Anna"}))),
+            200,
+            school.patch(&ana.url(), json!({"name": "Ana Li"})),
+        ),
+        (
+            "rules",
+            Box::new(|| school.put("/api/v1/rules").json(&json!({"course_limit": 5}))),
+            200,
+            school.put("/api/v1/rules").json(&json!({"course_limit": null})),
+        ),
+        (
+            "group",
+            Box::new(|| school.put("/api/v1/groups/Seniors").json(&json!({"course_limit": 3}))),
+            200,
+            school.put("/api/v1/groups/Seniors").json(&json!({"course_limit": 4})),
+        ),
+        (
+            "join",
+            Box::new(|| school.put("/api/v1/groups/Seniors/students/1")),
+            204,
+            school.delete("/api/v1/groups/Seniors/students/1"),
+        ),
+        ("delete", Box::new(|| school.delete(&algebra.url())), 204, school.get(&logic.url())),
+    ];
+    let mut answers = Vec::new();
+    for (key, request, status, then) in requests {
+        let first = request().header("idempotency-key", key).await.is(status);
+        assert!(!first.headers.contains_key("idempotency-replayed"), "{key}");
+        assert!(then.await.status.is_success(), "{key}");
+        answers.push((key, request, first));
+    }
+    let before = school.log().await;
+    for (key, request, first) in &answers {
+        let again = request().header("idempotency-key", key).await.is(first.status.as_u16());
+        assert_eq!((again.header("idempotency-replayed"), &again.body), ("true", &first.body), "{key}");
+        assert_eq!(again.headers.get("etag"), first.headers.get("etag"), "{key}");
+    }
+    assert_eq!(school.log().await, before, "nothing was done twice");
+}
+
+#[tokio::test]
+async fn a_key_of_any_method_names_one_request() {
+    let school = School::open().await;
+    let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
+    let url = ana.enrollment_url(&algebra);
+    school.put(&url).header("idempotency-key", "a-key").await.is_created();
+    for other in [
+        school.delete(&url),
+        school.post(&format!("{url}/restore"), json!({})),
+        school.put(&url).json(&json!({"wait": false})),
+        school.patch(&ana.url(), json!({"name": "Anna"})),
+    ] {
+        other.header("idempotency-key", "a-key").await.is_refused(422, "idempotency-key-reused");
+    }
+    let refused = school.delete(&url).header("idempotency-key", "two words").await;
+    refused.is_refused(400, "invalid-request");
+    assert_eq!(school.log().await, ["student.created", "course.created", "enrollment.created"]);
+}
+
+#[tokio::test]
+async fn a_stored_answer_comes_before_if_match() {
+    let school = School::open().await;
+    let ana = school.student("Ana").await;
+    let etag = school.get(&ana.url()).await.is_ok().header("etag").to_owned();
+    let change = || {
+        let change = school.patch(&ana.url(), json!({"name": "Anna"}));
+        change.header("if-match", &etag).header("idempotency-key", "change")
+    };
+    let changed = change().await.is_ok();
+    // The tag is stale by now, as it is for every client whose first answer was lost.
+    let again = change().await.is_ok();
+    assert_eq!((again.header("idempotency-replayed"), &again.body), ("true", &changed.body));
+    let delete = |etag: &str, key: &str| {
+        school.delete(&ana.url()).header("if-match", etag).header("idempotency-key", key)
+    };
+    delete(&etag, "delete").await.is_refused(412, "stale");
+    // A refusal is an answer too.
+    let again = delete(changed.header("etag"), "delete").await;
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    again.is_refused(412, "stale");
+    for _ in 0..2 {
+        delete(changed.header("etag"), "delete again").await.is(400);
+        delete(changed.header("etag"), "delete-again").await.is(204);
+    }
+    assert_eq!(school.log().await, ["student.created", "student.updated", "student.deleted"]);
 }
 
 #[tokio::test]

@@ -329,8 +329,8 @@ async fn all_bad_parameters_of_a_list_are_reported_at_once() {
     let number = "must be a whole number from 1 to 10,000";
     let long = format!("q={}", "%C3%AB".repeat(256));
     for (list, second, exact) in [
-        ("students", "email", "`email`, `number`"),
-        ("courses", "level", "`code`, `open`, `free`, `waiting`"),
+        ("students", "email", "`name`, `email`, `number`, `enrolled`, `id`"),
+        ("courses", "level", "`name`, `level`, `code`, `open`, `free`, `waiting`, `include`, `id`"),
     ] {
         for (query, wrong) in [
             ("limit=0", vec![format!("limit: {number}")]),
@@ -355,7 +355,7 @@ async fn all_bad_parameters_of_a_list_are_reported_at_once() {
             (
                 "page=2",
                 vec![format!(
-                    "page: is not a known parameter; the known ones are `limit`, `after`, `q`, `sort`, `order`, {exact}"
+                    "page: is not a known parameter; the known ones are `limit`, `after`, `q`, `sort`, `order`, {exact}, `_start`, `_end`, `_sort`, `_order`"
                 )],
             ),
         ] {

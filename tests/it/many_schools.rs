@@ -180,7 +180,7 @@ async fn metrics_are_those_of_the_school_or_of_all_schools_with_their_names() {
     students(&client, "lyon").await;
     students(&client, "oslo").await;
 
-    let all = client.ask("GET", "/metrics").await.is_ok();
+    let all = client.ask("GET", "/metrics").header("accept", "application/openmetrics-text").await.is_ok();
     let own = ask(&client, "lyon", "GET", "/metrics").await.is_ok();
 
     let count = |text: &str, what: &str| text.lines().filter(|line| line.starts_with(what)).count();
@@ -191,6 +191,9 @@ async fn metrics_are_those_of_the_school_or_of_all_schools_with_their_names() {
         assert_eq!(count(own.text(), &label), usize::from(school == "lyon"));
     }
     assert!(all.text().ends_with("# EOF\n") && count(all.text(), "# EOF") == 1);
+    let classic = client.ask("GET", "/metrics").await.is_ok();
+    assert_eq!(classic.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+    assert_eq!(count(classic.text(), "# TYPE matricula_http_requests_total counter"), 1);
 }
 
 #[tokio::test]

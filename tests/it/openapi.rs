@@ -71,7 +71,12 @@ async fn no_body_takes_the_name_of_a_column_that_is_not_in_its_schema() {
             .flat_map(|kind| resolved(&document, kind)["properties"].as_object().unwrap().keys().cloned())
             .collect();
         let address = parameter.replace_all(path, "1").into_owned();
+        // Admin kits send a whole record back; its id has to be the one in the address.
+        let is_record = path.ends_with("/students/{student_id}") || path.ends_with("/courses/{course_id}");
         for column in columns.iter().filter(|column| !known.contains(*column)) {
+            if is_record && column == "id" {
+                continue;
+            }
             let body = json!({column: 1});
             let body = if is_array { json!([body]) } else { body };
             let request = school.ask(&method.to_uppercase(), &address).header("content-type", media_type);
@@ -119,7 +124,7 @@ async fn every_operation_says_what_it_does_and_what_it_answers() {
             );
         }
     }
-    assert_eq!(names.len(), 83);
+    assert_eq!(names.len(), 87);
 }
 
 #[tokio::test]

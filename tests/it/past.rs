@@ -137,6 +137,12 @@ async fn an_invalid_time_is_refused() {
         let expected = "as_of: must be a time with an offset, like 2026-09-01T08:00:00Z (RFC 3339)";
         assert_eq!(errors(&problem), [expected], "{time}");
     }
+    // A form or a query decodes a plus as a blank.
+    let url = format!("{}?as_of=2026-09-01T08:00:00", ana.courses_url());
+    let problem = school.get(&format!("{url}+02:00")).await.is_refused(400, "invalid-request");
+    let expected = "as_of: must be a time with an offset, like 2026-09-01T08:00:00Z (RFC 3339); in an address, a `+` is a blank: write `%2B` for it";
+    assert_eq!(errors(&problem), [expected]);
+    school.get(&format!("{url}%2B02:00")).await.is_ok();
 }
 
 #[tokio::test]

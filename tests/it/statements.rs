@@ -98,7 +98,18 @@ async fn add_and_list(client: &Client, database: &Database) {
             }
         }
     }
-    get("/api/v1/students?email=s@example.edu&limit=1").await;
+    for list in [
+        "students?email=s@example.edu&limit=1",
+        "students?name=Eve",
+        "students?enrolled=true",
+        "students?enrolled=false",
+        "students/1?include=courses",
+        "students/1/waitlists",
+        "courses?name=Course+1",
+        "courses?level=graduate",
+    ] {
+        get(&format!("/api/v1/{list}")).await;
+    }
     for list in [students, courses] {
         let text = if list == students { "email" } else { "level" };
         for sort in ["id", "name", text] {
@@ -126,10 +137,14 @@ async fn read_everything(client: &Client) {
         "student_id=1&type=enrollment.created",
         "course_id=1&type=enrollment.created",
         "student_id=1&course_id=1&type=enrollment.created",
+        "actor=anonymous",
+        "since=2020-01-01T00:00:00Z&until=2020-01-02T00:00:00Z",
+        "student_id=1&course_id=1&type=enrollment.created&actor=anonymous&since=2020-01-01T00:00:00Z&until=2020-01-02T00:00:00Z",
     ] {
         get(&format!("{log}?{filter}")).await;
     }
-    let mut stream = client.ask("GET", log).header("accept", "text/event-stream").listen().await;
+    let mut stream =
+        client.ask("GET", &format!("{log}?after=0")).header("accept", "text/event-stream").listen().await;
     stream.next().await.unwrap();
     for path in [
         "/api/v1/students/1",

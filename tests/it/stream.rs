@@ -10,7 +10,7 @@ const EVENTS: &str = "/api/v1/events";
 async fn a_listener_gets_past_and_new_events() {
     let school = School::open().await;
     let ana = school.student("Ana").await;
-    let mut listener = school.get(EVENTS).listen().await;
+    let mut listener = school.get(&format!("{EVENTS}?after=0")).listen().await;
     let event = listener.next().await.unwrap();
     assert_eq!(event, school.get(EVENTS).await.is_ok().json()[0]);
 
@@ -37,10 +37,25 @@ async fn the_stream_has_an_address_of_its_own() {
 }
 
 #[tokio::test]
+async fn a_listener_that_does_not_say_where_to_begin_gets_what_happens_from_now_on() {
+    let school = School::open().await;
+    school.students(["Ana", "Ben"]).await;
+    let mut listener = school.get(EVENTS).listen().await;
+    // It is told where it begins, so that it misses nothing if it is cut off before the first event.
+    assert!(listener.hears("retry: 1000\nid: 2\n\n").await);
+    school.student("Cleo").await;
+    assert_eq!(listener.seqs(1).await, [3]);
+    let mut again = school.get(EVENTS).header("last-event-id", "2").listen().await;
+    assert_eq!(again.seqs(1).await, [3]);
+    // The list begins at the beginning.
+    assert_eq!(school.get(EVENTS).await.is_ok().header("x-total-count"), "3");
+}
+
+#[tokio::test]
 async fn a_listener_that_was_cut_off_continues_where_it_was() {
     let school = School::open().await;
     school.students(["Ana", "Ben", "Cleo", "Dan"]).await;
-    let mut listener = school.get(EVENTS).listen().await;
+    let mut listener = school.get(&format!("{EVENTS}?after=0")).listen().await;
     assert_eq!(listener.seqs(2).await, [1, 2]);
     drop(listener);
     // The header, which a browser sends by itself when it reconnects, wins over `after` in the address.
@@ -56,7 +71,7 @@ async fn a_listener_that_was_cut_off_continues_where_it_was() {
 async fn a_listener_that_is_far_behind_misses_nothing() {
     let school = School::open().await;
     let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
-    let mut early = school.get(EVENTS).listen().await;
+    let mut early = school.get(&format!("{EVENTS}?after=0")).listen().await;
     // More events than are sent at a time, while a listener is connected and does not read.
     for _ in 0..600 {
         ana.enrolls_in(&algebra).await.is_created();
@@ -64,7 +79,8 @@ async fn a_listener_that_is_far_behind_misses_nothing() {
     }
     let all: Vec<i64> = (1..=1202).collect();
     assert_eq!(early.seqs(1202).await, all);
-    assert_eq!(school.get(EVENTS).listen().await.seqs(1202).await, all);
+    let mut late = school.get(&format!("{EVENTS}?after=0")).listen().await;
+    assert_eq!(late.seqs(1202).await, all);
 }
 
 #[tokio::test]
@@ -73,14 +89,19 @@ async fn a_listener_may_filter() {
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
     let algebra = school.course("Algebra").await;
     ana.enrolls_in(&algebra).await.is_created();
-    let mut of_ben = school.get(&format!("{EVENTS}?student_id={}", ben.id)).listen().await;
+    let mut of_ben = school.get(&format!("{EVENTS}?after=0&student_id={}", ben.id)).listen().await;
     let mut drops =
         school.get(&format!("{EVENTS}?course_id={}&type=enrollment.dropped", algebra.id)).listen().await;
+    let mut of_others = school.get(&format!("{EVENTS}?actor=token:57")).listen().await;
+    let mut since = school.get(&format!("{EVENTS}?since=2026-09-01T00:00:00Z")).listen().await;
     ben.enrolls_in(&algebra).await.is_created();
     ana.drops(&algebra).await.is(204);
     ben.drops(&algebra).await.is(204);
     assert_eq!(of_ben.seqs(3).await, [2, 5, 7]);
     assert_eq!(drops.seqs(2).await, [6, 7]);
+    assert_eq!(since.seqs(7).await, [1, 2, 3, 4, 5, 6, 7]);
+    school.close().await;
+    assert_eq!(of_others.next().await, None);
 }
 
 #[tokio::test]
@@ -102,7 +123,7 @@ async fn a_listener_gets_the_events_of_other_servers_too() {
 async fn a_server_that_stops_ends_its_streams() {
     let school = School::open().await;
     school.student("Ana").await;
-    let mut listener = school.get(EVENTS).listen().await;
+    let mut listener = school.get(&format!("{EVENTS}?after=0")).listen().await;
     assert_eq!(listener.seqs(1).await, [1]);
     school.close().await;
     assert_eq!(listener.next().await, None);
@@ -114,6 +135,9 @@ async fn a_stream_has_no_pages() {
     let stream = |path: &str| school.get(path).header("accept", "text/html, text/event-stream;q=0.9");
     let problem = stream(&format!("{EVENTS}?limit=5")).await.is_refused(400, "invalid-request");
     assert_eq!(errors(&problem), ["limit: is not allowed for a stream, which has no pages"]);
+    let problem = stream(&format!("{EVENTS}?until=2026-09-01T08:00:00Z")).await;
+    let problem = problem.is_refused(400, "invalid-request");
+    assert_eq!(errors(&problem), ["until: is not allowed for a stream, which does not end"]);
     let problem = stream(EVENTS).header("last-event-id", "x").await.is_refused(400, "invalid-request");
     assert_eq!(errors(&problem), ["Last-Event-ID: must be a whole number from 0 to 9,007,199,254,740,991"]);
 }

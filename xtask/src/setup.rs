@@ -12,7 +12,8 @@ use crate::shell::Shell;
 const PYTHON: &str = include_str!("../requirements.txt");
 const NODE: &str = "newman@6.2.2 axe-core@4.14.1 @redocly/cli@2.77.0 oidc-provider@8.8.1 \
     @stoplight/spectral-cli@6.16.3 @stoplight/prism-cli@5.16.0 openapi-typescript@7.13.0 openapi-fetch@0.17.0 \
-    typescript@5.9.3";
+    typescript@5.9.3 react-admin@5.15.4 ra-data-json-server@5.15.3 react@19.3.1 react-dom@19.3.1 \
+    @refinedev/core@5.0.12 @refinedev/simple-rest@6.0.1 esbuild@0.28.2";
 
 /// A program that the machine must have: a command that succeeds if it is there, the packages that contain it, and its
 /// purpose.
@@ -60,6 +61,10 @@ const TOOLS: &[[&str; 2]] = &[
     ["typescript", "checks and compiles that client (npm)"],
     ["axe-core", "checks the pages for accessibility (npm)"],
     ["oidc-provider", "a real provider of single sign-on (npm)"],
+    ["react-admin", "an admin kit: the example of the book (npm)"],
+    ["ra-data-json-server", "how react-admin asks for lists (npm)"],
+    ["@refinedev/simple-rest", "how refine asks for lists (npm)"],
+    ["esbuild", "makes the script of the example (npm)"],
 ];
 
 const fn need(probe: &'static str, packages: &'static str, purpose: &'static str) -> Need {

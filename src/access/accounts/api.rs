@@ -94,9 +94,9 @@ async fn change_account(
     id: PathParams<AccountId>,
     _: NoQuery,
     Json(draft, caller): Json<AccountChange>,
-) -> Result<Found<Account>, Refused<(AccountNotFound, AddressTaken, LastAdmin, RoleConflict)>> {
+) -> Result<Outcome<Found<Account>>, Refused<(AccountNotFound, AddressTaken, LastAdmin, RoleConflict)>> {
     let AccountId(id) = id.into_result()?;
-    Ok(Found(app.registrar.submit(draft.of(id), &caller).await?.answer))
+    Ok(app.registrar.submit(draft.of(id), &caller).await?.map(Found))
 }
 
 /// Unlink an account from single sign-on
@@ -114,10 +114,9 @@ async fn unlink_account(
     id: PathParams<AccountId>,
     _: NoQuery,
     Bodiless(caller): Bodiless,
-) -> Result<NoContent, Refused<(AccountNotFound, LastAdmin)>> {
+) -> Result<Outcome<NoContent>, Refused<(AccountNotFound, LastAdmin)>> {
     let AccountId(id) = id.into_result()?;
-    app.registrar.submit(UnlinkAccount { id }, &caller).await?;
-    Ok(NoContent)
+    Ok(app.registrar.submit(UnlinkAccount { id }, &caller).await?.map(|()| NoContent))
 }
 
 impl Resource for Account {}

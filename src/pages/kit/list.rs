@@ -30,14 +30,14 @@ impl<S: Default + DeserializeOwned> Parameters for ListQuery<S> {
     const KNOWN: &'static [&'static str] = &["q", "sort", "order", "after", "deleted"];
 }
 
-impl<S: Copy> ListQuery<S> {
+impl<S: Copy + Default> ListQuery<S> {
     /// The rows that the query asks for.
     ///
     /// # Errors
     /// As [`parse_search`].
     pub fn wanted(&self) -> Result<Wanted<S>, Problem> {
         let (search, sort, direction) = (parse_search(&self.q)?, self.sort, self.order);
-        Ok(Wanted { search, second_text: None, external_id: None, is_filtered: false, sort, direction })
+        Ok(Wanted { search, sort, direction, ..Wanted::default() })
     }
 }
 

@@ -18,7 +18,8 @@ async fn metrics() -> BTreeMap<String, String> {
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
     ana.enrolls_in(&algebra).await.is_created();
     ben.enrolls_in(&algebra).await.is_refused(409, "course-full");
-    let text = school.get("/metrics").await.is_ok().text().to_owned();
+    let text = school.get("/metrics").header("accept", "application/openmetrics-text");
+    let text = text.await.is_ok().text().to_owned();
     let types = text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split_once(' '));
     types.map(|(name, kind)| (name.to_owned(), kind.to_owned())).collect()
 }

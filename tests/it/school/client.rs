@@ -119,8 +119,10 @@ impl Listener {
             if let Some((block, rest)) = self.received.split_once("\n\n") {
                 let lines: Vec<_> = block.lines().map(str::to_owned).collect();
                 self.received = rest.to_owned();
-                if let [id, data] = lines.as_slice() {
-                    let event: Value = serde_json::from_str(data.strip_prefix("data: ").unwrap()).unwrap();
+                if let [id, data] = lines.as_slice()
+                    && let Some(data) = data.strip_prefix("data: ")
+                {
+                    let event: Value = serde_json::from_str(data).unwrap();
                     assert_eq!(id.strip_prefix("id: ").unwrap(), event["seq"].to_string());
                     return Some(event);
                 }

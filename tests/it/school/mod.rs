@@ -137,6 +137,11 @@ impl School {
         self.clock.set(Clock::Manual(self.clock.clone()).now() + time);
     }
 
+    /// The time that the server has.
+    pub(crate) fn clock_time(&self) -> String {
+        Clock::Manual(self.clock.clone()).stamp().to_string()
+    }
+
     pub(crate) fn ask(&self, method: &str, path: &str) -> RequestBuilder {
         self.client.ask(method, path)
     }

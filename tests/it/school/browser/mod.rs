@@ -10,6 +10,7 @@ mod pictures;
 mod verdicts;
 
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -42,23 +43,28 @@ pub(crate) struct Browser {
 impl Browser {
     /// A desktop browser.
     pub(crate) async fn open(school: &School) -> Self {
-        Self::start(school, Look::DESK, false).await
+        Self::start(school.address, Look::DESK, false).await
     }
 
     /// A phone with a touch screen.
     pub(crate) async fn phone(school: &School) -> Self {
-        Self::start(school, Look::PHONE, false).await
+        Self::start(school.address, Look::PHONE, false).await
     }
 
     /// One of the browsers of a flow that is driven on both screens (`Look::BOTH`).
     pub(crate) async fn with_look(school: &School, look: Look) -> Self {
-        Self::start(school, look, true).await
+        Self::start(school.address, look, true).await
     }
 
-    async fn start(school: &School, look: Look, looks_at_own_screen_only: bool) -> Self {
+    /// A desktop browser, for another site.
+    pub(crate) async fn at(site: SocketAddr) -> Self {
+        Self::start(site, Look::DESK, false).await
+    }
+
+    async fn start(site: SocketAddr, look: Look, looks_at_own_screen_only: bool) -> Self {
         let browser = Self {
             session: Session::start().await,
-            school: format!("http://{}", school.address),
+            school: format!("http://{site}"),
             runs_scripts: true,
             look,
             looks_at_own_screen_only,

@@ -1,0 +1,3 @@
+//! A student together with their courses.
+
+pub mod api;

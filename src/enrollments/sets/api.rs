@@ -1,0 +1,391 @@
+//! The API of several courses of a student at once: all of them are carried out, or none.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{
+    Array, ArrayBuilder, KnownFormat, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, Type,
+};
+use utoipa::{PartialSchema, ToSchema};
+use utoipa_axum::routes;
+
+use crate::enrollments::Waitlisted;
+use crate::enrollments::api::{EnrollErrors, NewEnrollment, NewOverride, into_override};
+use crate::http::extract::{Json, NoQuery, PathParams};
+use crate::http::fields::{self, Draft, Fields};
+use crate::http::problem::Problem;
+use crate::http::refused::Refused;
+use crate::http::reply::{Admitted, Results};
+use crate::http::routes::{Routes, any_of};
+use crate::problems::{
+    CourseFull, CourseLimitReached, CourseNotFound, DropDeadlinePassed, OverrideNeedsReason,
+    RegistrationClosed, RegistrationNotOpen, RowRefused, StudentNotFound, StudentOnHold, WaitlistFull,
+};
+use crate::registrar::{
+    Admission, Answer, Batch, CourseId, Enroll, Enrollment, MAX_ID, Operation, OperationOutcome, Outcome,
+    Override, Refusal, Right, SetCourses, StudentId,
+};
+use crate::state::{App, AppState};
+
+/// Courses in one request: no student takes as many.
+const MAX_COURSES: usize = 32;
+
+/// The routes of several courses.
+#[must_use]
+pub fn routes() -> Routes<AppState> {
+    let enrolls = any_of(&[Right::WriteEnrollments, Right::EnrollOneself]);
+    Routes::new().api(enrolls, routes!(enroll, replace))
+}
+
+/// Enroll a student in a course, or in several
+///
+/// If the course is full and has a waitlist, the answer is 202 with the position on it, unless `wait` is false: then it is
+/// a seat or nothing. With `override`, which needs the
+/// scope `enrollments:write`, the student gets a seat although the course is full, others wait for it, or its
+/// registration is not open. A student who waits for the course leaves its waitlist; the others keep their places.
+///
+/// With `course_ids` in place of `course_id`, the student is enrolled in all of these courses in one transaction, or in
+/// none: the answer is 200 with a result for each course, or the problem of the first course that stands in the way, with
+/// the `results` of all.
+#[utoipa::path(
+    post,
+    path = "/api/v1/students/{student_id}/courses",
+    operation_id = "enroll",
+    tag = "enrollments",
+    request_body = EnrollmentRequest
+)]
+async fn enroll(
+    app: App,
+    student: PathParams<StudentId>,
+    _: NoQuery,
+    Json(draft, caller): Json<EnrollmentRequest>,
+) -> Result<Outcome<Admitted<Enrollment, Waitlisted, Results<CourseResult>>>, Refused<EnrollErrors>> {
+    let (courses, wait) = (draft.courses(), draft.wait());
+    let (r#override, student_id) = (into_override(draft.into_override(), &caller)?, student.into_result()?);
+    let enroll = |id| Enroll { r#override: r#override.clone(), wait, ..Enroll::new(student_id, id) };
+    if let Courses::One(course_id) = courses {
+        let done = app.registrar.submit(enroll(course_id), &caller).await?;
+        return Ok(done.map(admitted));
+    }
+    let operations = courses.ids().iter().map(|id| Operation::Enroll(enroll(*id))).collect();
+    let done = app.registrar.submit(Batch { operations, all_or_nothing: true }, &caller).await?;
+    let instance = caller.request_id.as_deref();
+    Ok(all_done(done, courses.ids(), Kept::Refused, instance)?.map(Admitted::All))
+}
+
+/// Set all courses of a student
+///
+/// In one transaction: the student is enrolled in the courses that are missing, and dropped from all that are not in the list;
+/// those that stay keep their enrollment. All of it is done, or nothing: the answer is 200 with a result for each course, or
+/// the problem of the first course that stands in the way, with the `results` of all. Seats that the student gives up serve
+/// this request first, and then the waitlists. A place on a waitlist is no course: it stays, whether its course is in the list
+/// or not. With `override`, staff goes beyond the limits of the courses, and drops after the deadline.
+#[utoipa::path(
+    put,
+    path = "/api/v1/students/{student_id}/courses",
+    operation_id = "set_student_courses",
+    tag = "enrollments"
+)]
+async fn replace(
+    app: App,
+    student: PathParams<StudentId>,
+    _: NoQuery,
+    Json(draft, caller): Json<CourseSet>,
+) -> Result<Outcome<Results<CourseResult>>, Refused<ReplaceErrors>> {
+    let (course_ids, wait) = (draft.course_ids, draft.wait.unwrap_or(true));
+    let r#override = into_override(draft.r#override, &caller)?;
+    let student_id = student.into_result()?;
+    let command = SetCourses { student_id, course_ids: course_ids.clone(), r#override, wait };
+    let done = app.registrar.submit(command, &caller).await?;
+    Ok(all_done(done, &course_ids, Kept::Found, caller.request_id.as_deref())?)
+}
+
+/// Why the courses of a student are not replaced.
+type ReplaceErrors = (
+    OverrideNeedsReason,
+    StudentNotFound,
+    CourseNotFound,
+    RegistrationNotOpen,
+    RegistrationClosed,
+    DropDeadlinePassed,
+    StudentOnHold,
+    CourseLimitReached,
+    CourseFull,
+    WaitlistFull,
+    RowRefused,
+);
+
+fn admitted<R>(admission: Admission) -> Admitted<Enrollment, Waitlisted, R> {
+    match admission {
+        Admission::Enrolled(enrollment) => Admitted::Created(enrollment),
+        Admission::Waitlisted(place) => Admitted::Waiting(place.into()),
+    }
+}
+
+/// How it counts that the student already takes a course, or waits for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kept {
+    /// As it should be.
+    Found,
+    /// As a refusal.
+    Refused,
+}
+
+/// A result for each course, or the problem of the first one that stands in the way. The outcomes of other courses, which
+/// were dropped, follow those of the courses in the list.
+fn all_done(
+    done: Outcome<Vec<OperationOutcome>>,
+    course_ids: &[CourseId],
+    kept: Kept,
+    instance: Option<&str>,
+) -> Result<Outcome<Results<CourseResult>>, Problem> {
+    let Outcome { answer: outcomes, replayed } = done;
+    let refusal = outcomes.iter().find_map(|outcome| match outcome {
+        OperationOutcome::Refused(Refusal::AlreadyEnrolled(_) | Refusal::AlreadyWaitlisted(_))
+            if kept == Kept::Found =>
+        {
+            None
+        }
+        OperationOutcome::Refused(refusal) => Some(refusal.clone()),
+        _ => None,
+    });
+    let listed = course_ids.iter().copied().map(Some).chain(std::iter::repeat(None));
+    let results = outcomes.into_iter().zip(listed);
+    let results: Vec<_> =
+        results.filter_map(|(outcome, id)| CourseResult::new(outcome, id, kept, instance)).collect();
+    match refusal {
+        None => Ok(Outcome { answer: Results(results), replayed }),
+        Some(refusal) => {
+            let problem = Problem::from(Outcome { answer: refusal, replayed });
+            Err(problem.with("results", json!(results)))
+        }
+    }
+}
+
+/// What became of one course.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(example = json!({"course_id": 7, "status": 201, "enrollment": {"id": 1, "student_id": 4, "course_id": 7, "enrolled_at": "2026-09-01T08:00:00.000Z"}}))]
+pub struct CourseResult {
+    /// The course.
+    pub course_id: CourseId,
+    /// 201 for a new enrollment, 200 for one that stays, 202 for a place on the waitlist, 204 for a course that was dropped;
+    /// where nothing was changed, the status of the problem, or 424 if another course stood in the way.
+    #[schema(minimum = 200, maximum = 599)]
+    pub status: u16,
+    /// The enrollment, new or as it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub enrollment: Option<Enrollment>,
+    /// The place on the waitlist.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub waitlisted: Option<Waitlisted>,
+    /// Why nothing was changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<crate::http::problem::ProblemBody>, nullable = false)]
+    pub problem: Option<Value>,
+}
+
+impl CourseResult {
+    /// The result of a course in the list, or of another one, which was to be dropped; `None` for one of these that another
+    /// course stood in the way of.
+    fn new(
+        outcome: OperationOutcome,
+        listed: Option<CourseId>,
+        kept: Kept,
+        instance: Option<&str>,
+    ) -> Option<Self> {
+        let with_status =
+            |course_id, status| Self { course_id, status, enrollment: None, waitlisted: None, problem: None };
+        let enrolled = |status, enrollment: Enrollment| {
+            let course_id = enrollment.course_id;
+            Some(Self { enrollment: Some(enrollment), ..with_status(course_id, status) })
+        };
+        match outcome {
+            OperationOutcome::Done(Answer::Enrollment(dropped)) if listed.is_none() => {
+                Some(with_status(dropped.course_id, 204))
+            }
+            OperationOutcome::Done(Answer::Enrollment(enrollment)) => enrolled(201, enrollment),
+            OperationOutcome::Refused(Refusal::AlreadyEnrolled(enrollment)) if kept == Kept::Found => {
+                enrolled(200, enrollment)
+            }
+            OperationOutcome::Done(Answer::Waitlisted(place)) => {
+                Some(Self { waitlisted: Some(place.clone().into()), ..with_status(place.course_id, 202) })
+            }
+            OperationOutcome::Refused(Refusal::AlreadyWaitlisted(place)) if kept == Kept::Found => {
+                Some(Self { waitlisted: Some(place.clone().into()), ..with_status(place.course_id, 202) })
+            }
+            OperationOutcome::Refused(refusal) => {
+                let course_id = listed.or_else(|| course_of(&refusal))?;
+                let problem = Problem::from(refusal);
+                let status = problem.kind().status;
+                Some(Self { problem: Some(problem.to_json(instance)), ..with_status(course_id, status) })
+            }
+            OperationOutcome::Done(_) | OperationOutcome::Withheld => {
+                listed.map(|course_id| with_status(course_id, 424))
+            }
+        }
+    }
+}
+
+/// The course from which a student was not dropped.
+fn course_of(refusal: &Refusal) -> Option<CourseId> {
+    match refusal {
+        Refusal::RegistrationNotOpen { course_id, .. }
+        | Refusal::RegistrationClosed { course_id, .. }
+        | Refusal::DropDeadlinePassed { course_id, .. } => Some(*course_id),
+        _ => None,
+    }
+}
+
+/// The course to enroll in, or several.
+#[derive(Debug)]
+enum EnrollmentRequest {
+    One(NewEnrollment),
+    Several(NewEnrollments),
+}
+
+/// The courses of a request.
+#[derive(Debug)]
+enum Courses {
+    One(CourseId),
+    Several(Vec<CourseId>),
+}
+
+impl Courses {
+    fn ids(&self) -> &[CourseId] {
+        match self {
+            Self::One(id) => std::slice::from_ref(id),
+            Self::Several(ids) => ids,
+        }
+    }
+}
+
+impl EnrollmentRequest {
+    fn courses(&self) -> Courses {
+        match self {
+            Self::One(one) => Courses::One(one.course_id),
+            Self::Several(several) => Courses::Several(several.course_ids.clone()),
+        }
+    }
+
+    fn wait(&self) -> bool {
+        let (Self::One(NewEnrollment { wait, .. }) | Self::Several(NewEnrollments { wait, .. })) = self;
+        wait.unwrap_or(true)
+    }
+
+    fn into_override(self) -> Option<NewOverride> {
+        let (Self::One(NewEnrollment { r#override, .. }) | Self::Several(NewEnrollments { r#override, .. })) =
+            self;
+        r#override
+    }
+}
+
+impl Draft for EnrollmentRequest {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        if fields.has("course_ids") && !fields.has("course_id") {
+            NewEnrollments::read(fields).map(Self::Several)
+        } else {
+            NewEnrollment::read(fields).map(Self::One)
+        }
+    }
+}
+
+impl ToSchema for EnrollmentRequest {
+    fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        NewEnrollment::schemas(schemas);
+        NewEnrollments::schemas(schemas);
+    }
+}
+
+impl PartialSchema for EnrollmentRequest {
+    fn schema() -> RefOr<Schema> {
+        OneOfBuilder::new()
+            .item(NewEnrollment::schema())
+            .item(NewEnrollments::schema())
+            .description(Some("The course to enroll in, or several."))
+            .examples([json!({"course_id": 7})])
+            .into()
+    }
+}
+
+/// The courses to enroll in: in all of them, or in none.
+#[derive(Debug, ToSchema)]
+#[schema(example = json!({"course_ids": [7, 9]}))]
+struct NewEnrollments {
+    /// The ids of the courses, each once.
+    #[schema(schema_with = one_or_more)]
+    course_ids: Vec<CourseId>,
+    /// Whether the student goes on the waitlist of a course that is full; true if it is left out.
+    #[schema(nullable = false, default = true)]
+    wait: Option<bool>,
+    /// Staff enrolls the student beyond the limits of the courses.
+    #[schema(value_type = Option<Override>)]
+    r#override: Option<NewOverride>,
+}
+
+impl Draft for NewEnrollments {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let course_ids = fields.required("course_ids", |value| course_ids(value, 1));
+        let wait = fields.optional("wait", fields::boolean);
+        let r#override = fields.optional_object("override");
+        Some(Self { course_ids: course_ids?, wait: wait?, r#override: r#override? })
+    }
+}
+
+/// All courses of a student.
+#[derive(Debug, ToSchema)]
+#[schema(example = json!({"course_ids": [7, 9]}))]
+struct CourseSet {
+    /// The ids of the courses, each once; `[]` for none.
+    #[schema(schema_with = any_number)]
+    course_ids: Vec<CourseId>,
+    /// Whether the student goes on the waitlist of a course that is full; true if it is left out.
+    #[schema(nullable = false, default = true)]
+    wait: Option<bool>,
+    /// Staff goes beyond the limits of the courses, and drops after the deadline.
+    #[schema(value_type = Option<Override>)]
+    r#override: Option<NewOverride>,
+}
+
+impl Draft for CourseSet {
+    fn read(fields: &mut Fields) -> Option<Self> {
+        let course_ids = fields.required("course_ids", |value| course_ids(value, 0));
+        let wait = fields.optional("wait", fields::boolean);
+        let r#override = fields.optional_object("override");
+        Some(Self { course_ids: course_ids?, wait: wait?, r#override: r#override? })
+    }
+}
+
+fn one_or_more() -> Array {
+    course_ids_schema(1)
+}
+
+fn any_number() -> Array {
+    course_ids_schema(0)
+}
+
+fn course_ids_schema(min: usize) -> Array {
+    let id = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .format(Some(SchemaFormat::KnownFormat(KnownFormat::Int64)))
+        .minimum(Some(1))
+        .maximum(Some(MAX_ID));
+    let ids = ArrayBuilder::new().items(id).min_items(Some(min)).max_items(Some(MAX_COURSES));
+    ids.unique_items(true).description(Some("The ids of the courses, each once.")).build()
+}
+
+/// An array of `min` to 32 ids, each once.
+fn course_ids(value: &Value, min: usize) -> Result<Vec<CourseId>, String> {
+    let allowed = format!("must be an array of {min} to {MAX_COURSES} ids of courses");
+    let items = value.as_array().filter(|items| (min..=MAX_COURSES).contains(&items.len()));
+    let mut ids = Vec::new();
+    for item in items.ok_or(allowed)? {
+        let id = CourseId(fields::id(item).map_err(|detail| format!("has an id that {detail}"))?);
+        if ids.contains(&id) {
+            return Err(format!("has course {id} more than once"));
+        }
+        ids.push(id);
+    }
+    Ok(ids)
+}

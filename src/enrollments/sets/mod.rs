@@ -1,0 +1,3 @@
+//! Several courses of a student at once.
+
+pub mod api;

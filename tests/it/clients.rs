@@ -144,12 +144,22 @@ fn spectral(document: &Value) -> Vec<String> {
     std::fs::write(folder.path().join("openapi.json"), document.to_string()).unwrap();
     std::fs::write(folder.path().join("rules.json"), r#"{"extends": "spectral:oas"}"#).unwrap();
     let output = tool("node_modules/.bin/spectral")
-        .args(["lint", "openapi.json", "--ruleset", "rules.json", "--format", "json"])
+        .args([
+            "lint",
+            "openapi.json",
+            "--ruleset",
+            "rules.json",
+            "--format",
+            "json",
+            "--output",
+            "report.json",
+        ])
         .current_dir(folder.path())
         .output()
         .unwrap();
+    let report = std::fs::read(folder.path().join("report.json"));
     let report: Value =
-        serde_json::from_slice(&output.stdout).unwrap_or_else(|error| panic!("{error}: {output:?}"));
+        serde_json::from_slice(&report.unwrap_or_else(|error| panic!("{error}: {output:?}"))).unwrap();
     let problems = report.as_array().unwrap().iter();
     problems
         .map(|problem| format!("{}: {} {}", problem["code"], problem["message"], problem["path"]))

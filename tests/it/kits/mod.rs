@@ -189,7 +189,8 @@ async fn the_example_of_the_book_is_a_desk_for_students_and_courses() {
     page.goto("/#/courses/3").await;
     page.type_into("input[name=code]", "LOGIC-1").await;
     submits(&page).await;
-    page.waits_for_text("Element updated").await;
+    // In the list again.
+    page.waits_for_text("LOGIC-1").await;
     page.goto("/#/courses/4").await;
     page.type_into("input[name=code]", "LOGIC-1").await;
     page.expects_status(409);

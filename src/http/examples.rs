@@ -31,10 +31,12 @@ pub(super) fn complete(document: &mut OpenApi) {
 fn example_of(schema: &RefOr<Schema>, components: &Components) -> Option<Value> {
     let (own, examples) = match schema {
         RefOr::Ref(reference) => return example_of(target(reference, components)?, components),
-        RefOr::T(Schema::Object(Object { example, examples, .. })) => (example, examples),
-        RefOr::T(Schema::Array(Array { example, examples, .. })) => (example, examples),
-        RefOr::T(Schema::OneOf(OneOf { example, examples, .. })) => (example, examples),
-        RefOr::T(Schema::AllOf(AllOf { example, examples, .. })) => (example, examples),
+        RefOr::T(
+            Schema::Object(Object { example, examples, .. })
+            | Schema::Array(Array { example, examples, .. })
+            | Schema::OneOf(OneOf { example, examples, .. })
+            | Schema::AllOf(AllOf { example, examples, .. }),
+        ) => (example, examples),
         RefOr::T(_) => return None,
     };
     own.clone().or_else(|| examples.first().cloned()).or_else(|| match schema {

@@ -46,59 +46,50 @@ pub struct RequestError {
 }
 
 /// An id.
-#[must_use]
-pub fn id() -> RefOr<Schema> {
+pub(crate) fn id() -> RefOr<Schema> {
     integer(1).maximum(Some(MAX_ID)).into()
 }
 
 /// The id that a request was about: a text if the request has no number there.
-#[must_use]
-pub fn sent_id() -> RefOr<Schema> {
+pub(crate) fn sent_id() -> RefOr<Schema> {
     ObjectBuilder::new().schema_type(SchemaType::Array(vec![Type::Integer, Type::String])).into()
 }
 
 /// A number from 0.
-#[must_use]
-pub fn count() -> RefOr<Schema> {
+pub(crate) fn count() -> RefOr<Schema> {
     integer(0).into()
 }
 
 /// A number from 1.
-#[must_use]
-pub fn ordinal() -> RefOr<Schema> {
+pub(crate) fn ordinal() -> RefOr<Schema> {
     integer(1).into()
 }
 
 /// A text.
-#[must_use]
-pub fn text() -> RefOr<Schema> {
+pub(crate) fn text() -> RefOr<Schema> {
     ObjectBuilder::new().schema_type(Type::String).into()
 }
 
 /// A time.
-#[must_use]
-pub fn time() -> RefOr<Schema> {
+pub(crate) fn time() -> RefOr<Schema> {
     let format = Some(SchemaFormat::KnownFormat(KnownFormat::DateTime));
     ObjectBuilder::new().schema_type(Type::String).format(format).into()
 }
 
 /// A time, or null.
-#[must_use]
-pub fn time_or_null() -> RefOr<Schema> {
+pub(crate) fn time_or_null() -> RefOr<Schema> {
     let format = Some(SchemaFormat::KnownFormat(KnownFormat::DateTime));
     let kinds = SchemaType::Array(vec![Type::String, Type::Null]);
     ObjectBuilder::new().schema_type(kinds).format(format).into()
 }
 
 /// A record that has a schema of its own.
-#[must_use]
-pub fn record<T: ToSchema>() -> RefOr<Schema> {
+pub(crate) fn record<T: ToSchema>() -> RefOr<Schema> {
     RefOr::Ref(Ref::from_schema_name(T::name()))
 }
 
 /// A list of such records.
-#[must_use]
-pub fn list_of<T: ToSchema>() -> RefOr<Schema> {
+pub(crate) fn list_of<T: ToSchema>() -> RefOr<Schema> {
     ArrayBuilder::new().items(record::<T>()).into()
 }
 

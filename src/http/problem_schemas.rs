@@ -18,8 +18,8 @@ pub(super) fn add_to(response: &mut Response, kind: &Kind) {
     if !response.description.is_empty() {
         response.description.push(' ');
     }
-    let meaning = format!("`{}`: {}.", kind.slug, kind.title);
-    response.description.push_str(&meaning);
+    let sentence = format!("`{}`: {}.", kind.slug, kind.title);
+    response.description.push_str(&sentence);
     let content = response.content.entry(MEDIA_TYPE.to_owned());
     if let RefOr::T(content) = content.or_insert_with(|| RefOr::T(ContentBuilder::new().build())) {
         let example = Ref::new(format!("#/components/examples/{}", kind.slug));

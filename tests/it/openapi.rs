@@ -98,8 +98,7 @@ async fn no_body_takes_the_name_of_a_column_that_is_not_in_its_schema() {
 async fn every_operation_says_what_it_does_and_what_it_answers() {
     let document = document().await;
     assert_eq!(document["openapi"], "3.1.0");
-    let mut names = BTreeSet::new();
-    let form = Regex::new("^[a-z]+(_[a-z]+)*$").unwrap();
+    let (mut names, form) = (BTreeSet::new(), Regex::new("^[a-z]+(_[a-z]+)*$").unwrap());
     for (path, method, operation) in operations(&document) {
         let text = |member: &str| operation[member].as_str().unwrap_or_default().to_owned();
         assert!(!text("summary").is_empty(), "{method} {path} has no summary");

@@ -25,9 +25,18 @@ pub struct Member {
     pub example: fn() -> Value,
 }
 
+/// A member of every problem with a request that names several courses.
+pub(super) const RESULTS: Member = Member {
+    name: "results",
+    meaning: "What became of each course, if the request named several: with `course_ids`, or as a complete set.",
+    is_required: false,
+    schema: || ArrayBuilder::new().items(Ref::from_schema_name("CourseResult")).into(),
+    example: || Value::Array(Vec::new()),
+};
+
 /// Whether a problem with members `given` has all that are required, and none that is not in the list.
 pub(super) fn are_those_of(members: &[Member], given: &Map<String, Value>) -> bool {
-    let is_known = |name: &String| members.iter().any(|member| member.name == name);
+    let is_known = |name: &String| members.iter().chain([&RESULTS]).any(|member| member.name == name);
     members.iter().all(|member| !member.is_required || given.contains_key(member.name))
         && given.keys().all(is_known)
 }

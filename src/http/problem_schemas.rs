@@ -8,6 +8,7 @@ use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::schema::{Discriminator, OneOfBuilder, Schema};
 use utoipa::openapi::{OpenApi, Ref, RefOr, Response};
 
+use super::members::RESULTS;
 use super::problem::{Kind, ProblemBody, Scope};
 use super::schemas::{capitalized, constant, operations};
 
@@ -82,7 +83,8 @@ fn schema(kind: &Kind) -> RefOr<Schema> {
             *of_kind = constant(of_kind, value);
         }
     }
-    for member in kind.members {
+    let of_several = (kind.scope == Scope::Signature).then_some(&RESULTS);
+    for member in kind.members.iter().chain(of_several) {
         object.properties.insert(member.name.to_owned(), member.described());
         if member.is_required {
             object.required.push(member.name.to_owned());

@@ -182,7 +182,10 @@ async fn every_refusal_has_the_schema_of_its_kind_with_an_example_that_has_its_m
                 assert_eq!(schema["properties"]["status"]["const"].to_string(), *status, "{slug}");
                 let example = &resolved(&document, &examples[slug])["value"];
                 let members: BTreeSet<_> = example.as_object().unwrap().keys().collect();
-                assert_eq!(members, schema["properties"].as_object().unwrap().keys().collect(), "{slug}");
+                // Only requests with several courses have results.
+                let known =
+                    schema["properties"].as_object().unwrap().keys().filter(|name| *name != "results");
+                assert_eq!(members, known.collect(), "{slug}");
                 described.insert(slug.to_owned());
             }
             kinds.extend(described);

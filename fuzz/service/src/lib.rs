@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, COOKIE, HOST};
 use axum::http::{HeaderName, HeaderValue, Method, Request, StatusCode, Uri};
 use matricula::audit::audit;
 use matricula::clock::Clock;
@@ -111,6 +111,7 @@ impl Open {
         if with_token && !headers.contains_key(AUTHORIZATION) && !headers.contains_key(COOKIE) {
             headers.insert(AUTHORIZATION, self.token.clone());
         }
+        headers.entry(HOST).or_insert(HeaderValue::from_static("localhost"));
         request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 1))));
         let asked = format!("{} {}", request.method(), request.uri());
         let answer = self.router.clone().oneshot(request).await.unwrap();

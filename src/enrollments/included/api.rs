@@ -1,6 +1,7 @@
 //! The API of a student, with the courses if they are wanted.
 
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 
@@ -52,6 +53,7 @@ async fn show(
 
 /// A student, with the courses if they are wanted.
 #[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(example = json!({"id": 4, "name": "Zoë Martin", "email": "zoe@example.edu", "number": "0042817"}))]
 pub struct ShownStudent {
     /// The student.
     #[serde(flatten)]

@@ -2,10 +2,10 @@
 
 use serde::Serialize;
 use serde_json::{Value, json};
-use utoipa::openapi::RefOr;
 use utoipa::openapi::schema::{
     Array, ArrayBuilder, KnownFormat, ObjectBuilder, OneOfBuilder, Schema, SchemaFormat, Type,
 };
+use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::routes;
 
@@ -293,6 +293,8 @@ impl Draft for EnrollmentRequest {
 
 impl ToSchema for EnrollmentRequest {
     fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+        schemas.push((NewEnrollment::name().into_owned(), NewEnrollment::schema()));
+        schemas.push((NewEnrollments::name().into_owned(), NewEnrollments::schema()));
         NewEnrollment::schemas(schemas);
         NewEnrollments::schemas(schemas);
     }
@@ -301,8 +303,8 @@ impl ToSchema for EnrollmentRequest {
 impl PartialSchema for EnrollmentRequest {
     fn schema() -> RefOr<Schema> {
         OneOfBuilder::new()
-            .item(NewEnrollment::schema())
-            .item(NewEnrollments::schema())
+            .item(Ref::from_schema_name(NewEnrollment::name()))
+            .item(Ref::from_schema_name(NewEnrollments::name()))
             .description(Some("The course to enroll in, or several."))
             .examples([json!({"course_id": 7})])
             .into()

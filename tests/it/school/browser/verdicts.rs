@@ -22,6 +22,9 @@ const RULES_OF_COLORS: [&str; 2] = ["color-contrast", "link-in-text-block"];
 const LOOK: &str =
     "return `${innerWidth} px, ${matchMedia('(prefers-color-scheme: dark)').matches ? 'dark' : 'light'}`";
 
+/// What chromium says of a page that changes its address often in a few seconds, as react-admin does.
+const THROTTLED: &str = "Throttling navigation to prevent the browser from hanging";
+
 impl Browser {
     /// Allows answers with this status until the next check: chromium always reports them in the console.
     pub(crate) fn expects_status(&self, status: u16) {
@@ -36,6 +39,7 @@ impl Browser {
             let message = entry["message"].as_str().unwrap_or_default();
             entry["source"] == "network"
                 && expected.iter().any(|status| message.contains(&format!("a status of {status} ")))
+                || message.contains(THROTTLED)
         };
         let complaints: Vec<_> = entries
             .iter()

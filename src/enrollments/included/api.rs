@@ -1,7 +1,6 @@
 //! The API of a student, with the courses if they are wanted.
 
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::routes;
 

@@ -46,9 +46,9 @@ async fn an_operation_is_opened_and_carried_out_by_everyone() {
         page.waits_for_text("Expand all").await;
         page.looks_right("docs-executed").await;
         page.click_text("GET /api /v1 /students /{student_id} /courses List the courses of a student").await;
-        page.click_text("POST /api /v1 /students /{student_id} /courses Enroll a student in a course").await;
+        page.click_text("POST /api /v1 /students /{student_id} /courses Enroll a student in a course, or in several").await;
         page.waits_for("textarea[aria-label='Request body']").await;
-        page.waits_for_path("/docs/#/enrollments/enrollments_enroll").await;
+        page.waits_for_path("/docs/#/enrollments/enroll").await;
         page.looks_right("docs-body").await;
         page.click_text("Authorize").await;
         page.waits_for_text("Available authorizations").await;
@@ -66,6 +66,6 @@ async fn an_operation_is_opened_and_carried_out_by_everyone() {
 async fn a_link_to_an_operation_opens_it() {
     let school = School::open().await;
     let page = Browser::open(&school).await;
-    page.goto("/docs/#/enrollments/enrollments_courses").await;
+    page.goto("/docs/#/enrollments/list_student_courses").await;
     page.waits_for_text("In order of enrollment").await;
 }

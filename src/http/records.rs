@@ -80,7 +80,10 @@ impl<R: Record> Draft for ReplacedRecord<R> {
     fn read(fields: &mut Fields) -> Option<Self> {
         let read = |field: &RecordField| {
             let value = if fields.is_unwritable(R::NAME, field.name) {
-                fields.optional(field.name, parse(field))?
+                // A school may not have the field: then null is its value.
+                let parse = parse(field);
+                let value = |value: &Value| if value.is_null() { Ok(None) } else { parse(value) };
+                fields.optional(field.name, value)?
             } else if field.is_optional() {
                 Some(fields.optional(field.name, parse(field))?.flatten())
             } else {

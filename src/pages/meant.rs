@@ -8,9 +8,11 @@ use crate::lists::{Limit, Page, Wanted};
 use crate::registrar::{Student, StudentId};
 use crate::state::App;
 use crate::students::store::{StudentSort, students_called};
+use crate::text::{folded, words};
 
 /// Students of one line who are named, if several fit.
 const MAX_NAMED: usize = 3;
+const TOO_MANY: &str = "Too many students have these words in their names: write the number or the address.";
 
 /// A field of a form in which people name a student, if there is one.
 pub(super) fn typed_student(value: &Value) -> Result<Option<String>, String> {
@@ -41,15 +43,15 @@ pub(super) async fn student_meant(
 /// # Errors
 /// When the database cannot be read.
 pub(super) async fn student_of_line(app: &App, line: &str) -> Result<Result<Student, String>, DbError> {
+    let mut texts = texts(line).into_iter();
+    let whole = texts.next().unwrap_or_default();
+    let whole = look_up(app, whole, true).await?;
+    if whole.is_found() || texts.len() == 0 {
+        return Ok(decide(&[whole]));
+    }
     let mut parts = Vec::new();
-    for text in texts(line) {
-        let part = look_up(app, text).await?;
-        let is_whole_line = parts.is_empty();
-        let is_found = part.is_found();
-        parts.push(part);
-        if is_whole_line && is_found {
-            break;
-        }
+    for text in texts {
+        parts.push(look_up(app, text, false).await?);
     }
     Ok(decide(&parts))
 }
@@ -72,32 +74,49 @@ impl Part {
 
     /// Whether it says nothing against this student.
     fn agrees_with(&self, student: &Student) -> bool {
-        !self.is_found()
-            || is_among(&self.identified, student)
+        if !self.identified.is_empty() {
+            return is_among(&self.identified, student);
+        }
+        // Given and family name may be in two columns, and each may be the whole name of somebody else.
+        self.named.is_empty()
             || is_among(&self.named, student)
-            || self.identified.is_empty() && self.is_in_name_of(student)
+            || self.is_word() && self.is_in_name_of(student)
     }
 
-    /// Whether it is a part of this student's name: given and family name may be in two columns.
+    /// Whether all its words are in this student's name.
     fn is_in_name_of(&self, student: &Student) -> bool {
-        let name = folded(student.name.as_deref().unwrap_or_default());
-        let has = |word: &str| name.split(' ').any(|other| other == word);
-        folded(&self.text).split(' ').all(has)
+        let (name, text) = (folded(student.name.as_deref().unwrap_or_default()), folded(&self.text));
+        words(&text).all(|word| words(&name).any(|other| other == word))
+    }
+
+    fn is_word(&self) -> bool {
+        !self.text.contains(char::is_whitespace)
+    }
+
+    fn looks_like_number_or_address(&self) -> bool {
+        self.text.contains('@')
+            || self.is_word() && self.text.contains(|letter: char| letter.is_ascii_digit())
+    }
+
+    fn looks_like_name(&self) -> bool {
+        !self.looks_like_number_or_address() && self.text.contains(char::is_alphabetic)
     }
 }
 
-async fn look_up(app: &App, text: String) -> Result<Part, DbError> {
+async fn look_up(app: &App, text: String, is_whole_line: bool) -> Result<Part, DbError> {
     let mut part = Part { identified: Vec::new(), named: Vec::new(), is_cut: false, text };
     let shown_id = part.text.strip_prefix('#').unwrap_or(&part.text);
+    // In a column of its own, a number without a `#` may be that of the row.
+    let may_be_id = is_whole_line || part.text.starts_with('#');
     let Ok(search) = shown_id.parse() else { return Ok(part) };
     let wanted = Wanted { search: Some(search), sort: StudentSort::Name, ..Wanted::default() };
     // Who has exactly this number comes first, however many have it in their names.
     let list = app.students.list(&app.viewer, &wanted, &Page::first(Limit::MAX)).await?;
-    let text = folded(&part.text);
-    let is_text = |field: &Option<String>| field.as_ref().is_some_and(|field| folded(field) == text);
+    let text = same_case(&part.text);
+    let is_text = |field: &Option<String>| field.as_ref().is_some_and(|field| same_case(field) == text);
     for student in list.rows {
         // The number that pages show for a student without a number of their own.
-        let has_id = student.number.is_none() && student.id.to_string() == shown_id;
+        let has_id = may_be_id && student.number.is_none() && student.id.to_string() == shown_id;
         if has_id || is_text(&student.number) || is_text(&student.email) {
             part.identified.push(student);
         } else if is_text(&student.name) {
@@ -112,22 +131,36 @@ async fn look_up(app: &App, text: String) -> Result<Part, DbError> {
     Ok(part)
 }
 
-/// The one student whom all parts fit. Numbers and addresses decide; a name says who is meant where nothing else does, and
-/// must be that of the student otherwise.
+/// The one student whom all parts fit. A number or an address decides, and a name next to it has to be that of the student.
+/// Otherwise a name decides, and no number or address next to it may be unknown.
 fn decide(parts: &[Part]) -> Result<Student, String> {
-    let (identifying, naming): (Vec<_>, Vec<_>) =
-        parts.iter().filter(|part| part.is_found()).partition(|part| !part.identified.is_empty());
-    let Some(first) = identifying.first().or(naming.first()) else {
+    let identifying = parts.iter().find(|part| !part.identified.is_empty());
+    let naming = parts.iter().find(|part| !part.named.is_empty() || part.is_cut);
+    let Some(first) = identifying.or(naming) else {
         return Err("Nobody has this number, address or name.".to_owned());
     };
-    let candidates = if identifying.is_empty() { &first.named } else { &first.identified };
-    if identifying.is_empty() && naming.iter().any(|part| part.is_cut) {
-        return Err(
-            "Too many students have these words in their names: write the number or the address.".to_owned()
-        );
-    }
-    let fits = |student: &&Student| parts.iter().all(|part| part.agrees_with(student));
-    let mut meant: Vec<_> = candidates.iter().filter(fits).collect();
+    let mut meant: Vec<&Student> = if identifying.is_some() {
+        first.identified.iter().collect()
+    } else {
+        if let Some(unknown) = parts.iter().find(|part| part.looks_like_number_or_address()) {
+            return Err(format!("Nobody has the number or address {}.", unknown.text));
+        }
+        if parts.iter().any(|part| part.is_cut) {
+            return Err(TOO_MANY.to_owned());
+        }
+        first.named.iter().collect()
+    };
+    let names: Vec<_> = parts.iter().filter(|part| part.looks_like_name()).collect();
+    meant.retain(|student| {
+        let in_name = names.iter().filter(|part| part.is_in_name_of(student)).count();
+        // Other columns may be about anything, but one word alone is hardly the whole name.
+        let is_name_right = if identifying.is_some() || !first.is_word() {
+            in_name > 0 || names.is_empty()
+        } else {
+            in_name == names.len()
+        };
+        is_name_right && parts.iter().all(|part| part.agrees_with(student))
+    });
     // Of students who share an address, the one whose name is written.
     let likeness = |student: &Student| {
         let in_name = parts.iter().filter(|part| part.is_in_name_of(student)).count();
@@ -166,7 +199,7 @@ fn texts(line: &str) -> Vec<String> {
     texts
 }
 
-fn folded(text: &str) -> String {
+fn same_case(text: &str) -> String {
     casefold(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

@@ -46,7 +46,10 @@ async fn an_operation_is_opened_and_carried_out_by_everyone() {
         page.waits_for_text("Expand all").await;
         page.looks_right("docs-executed").await;
         page.click_text("GET /api /v1 /students /{student_id} /courses List the courses of a student").await;
-        page.click_text("POST /api /v1 /students /{student_id} /courses Enroll a student in a course, or in several").await;
+        page.click_text(
+            "POST /api /v1 /students /{student_id} /courses Enroll a student in a course, or in several",
+        )
+        .await;
         page.waits_for("textarea[aria-label='Request body']").await;
         page.waits_for_path("/docs/#/enrollments/enroll").await;
         page.looks_right("docs-body").await;

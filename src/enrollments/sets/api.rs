@@ -69,6 +69,7 @@ async fn enroll(
     }
     let operations = courses.ids().iter().map(|id| Operation::Enroll(enroll(*id))).collect();
     let done = app.registrar.submit(Batch { operations, all_or_nothing: true }, &caller).await?;
+    record_told(&app, courses.ids(), &done.answer);
     let instance = caller.request_id.as_deref();
     Ok(all_done(done, courses.ids(), Kept::Refused, instance)?.map(Admitted::All))
 }
@@ -97,7 +98,22 @@ async fn replace(
     let student_id = student.into_result()?;
     let command = SetCourses { student_id, course_ids: course_ids.clone(), r#override, wait };
     let done = app.registrar.submit(command, &caller).await?;
+    record_told(&app, &course_ids, &done.answer);
     Ok(all_done(done, &course_ids, Kept::Found, caller.request_id.as_deref())?)
+}
+
+/// Records for a program what courses in which nothing was changed tell about who takes them.
+fn record_told(app: &App, course_ids: &[CourseId], outcomes: &[OperationOutcome]) {
+    for (course_id, outcome) in course_ids.iter().zip(outcomes) {
+        let tells = matches!(
+            outcome,
+            OperationOutcome::Withheld
+                | OperationOutcome::Refused(Refusal::AlreadyEnrolled(_) | Refusal::AlreadyWaitlisted(_))
+        );
+        if tells {
+            app.discloses_roster(*course_id, None).sent(1);
+        }
+    }
 }
 
 /// Why the courses of a student are not replaced.
@@ -169,7 +185,8 @@ pub struct CourseResult {
     /// The course.
     pub course_id: CourseId,
     /// 201 for a new enrollment, 200 for one that stays, 202 for a place on the waitlist, 204 for a course that was dropped;
-    /// where nothing was changed, the status of the problem, or 424 if another course stood in the way.
+    /// where nothing was changed, the status of the problem, 424 if another course stood in the way, or 200 if the student has
+    /// the course already.
     #[schema(minimum = 200, maximum = 599)]
     pub status: u16,
     /// The enrollment, new or as it was.

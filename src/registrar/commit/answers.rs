@@ -3,7 +3,7 @@
 use super::reply::{BatchItem, Replies};
 use crate::db::{Arg, DbError, Tx};
 use crate::registrar::account::{Account, Token};
-use crate::registrar::answer::Answer;
+use crate::registrar::answer::{Answer, OperationOutcome};
 use crate::registrar::caller::Caller;
 use crate::registrar::event::{Change, Event};
 use crate::registrar::key::IdempotencyKey;
@@ -84,14 +84,18 @@ fn student_in(outcome: &Result<Answer, Refusal>) -> Option<StudentId> {
         Ok(Answer::Account(Account { student_id, .. }) | Answer::Token(Token { student_id, .. })) => {
             *student_id
         }
-        Ok(
-            Answer::Course(_)
-            | Answer::Seats(_)
-            | Answer::Group(_)
-            | Answer::Rules(_)
-            | Answer::Batch(_)
-            | Answer::Gone,
-        )
+        // All courses of one student; a batch about several students belongs to none of them.
+        Ok(Answer::Batch(outcomes)) => {
+            let in_outcome = |outcome: &OperationOutcome| match outcome.clone() {
+                OperationOutcome::Done(answer) => student_in(&Ok(answer)),
+                OperationOutcome::Refused(refusal) => student_in(&Err(refusal)),
+                OperationOutcome::Withheld => None,
+            };
+            let mut students = outcomes.iter().filter_map(in_outcome);
+            let first = students.next()?;
+            students.all(|student| student == first).then_some(first)
+        }
+        Ok(Answer::Course(_) | Answer::Seats(_) | Answer::Group(_) | Answer::Rules(_) | Answer::Gone)
         | Err(_) => None,
     }
 }

@@ -114,7 +114,7 @@ async fn remove(
 /// The waitlist of a course
 ///
 /// In the order in which students get seats; `[]` if nobody waits. Complete without `limit`. Pages have the positions
-/// of the moment when the first page was read.
+/// of the moment when the first page was read. With `Accept: text/csv`, the answer is a CSV file.
 #[utoipa::path(
     get,
     path = "/api/v1/courses/{course_id}/waitlist",

@@ -137,7 +137,7 @@ fn api() -> Routes<AppState> {
         crate::enrollments::RosterEntry,
         crate::enrollments::Waitlisted,
         crate::enrollments::WaitlistStatus,
-        crate::enrollments::sets::api::CourseResult,
+        crate::enrollments::sets::result::CourseResult,
         crate::enrollments::included::api::ShownStudent,
         crate::seats::OwnPlace,
         crate::seats::WaitlistEntry,

@@ -282,7 +282,7 @@ mod tests {
     fn root_installs_only_the_packages_that_are_missing() {
         let shell = machine("root", &["npm"], &[&ROOT[..], &[("npm", "test \"$1\" != --version")]].concat());
         let output = install_all(&shell).unwrap();
-        assert!(output.contains("\n  nodejs npm            runs the tools from npm\n"), "{output}");
+        assert!(output.contains("\n  nodejs npm               runs the tools from npm\n"), "{output}");
         assert!(!output.contains("sqlite3"), "{output}");
         let log = shell.log();
         assert!(log.contains("--no-install-recommends nodejs npm\n"), "{log}");
@@ -311,7 +311,7 @@ mod tests {
             let (agreed, output) = answered(&shell, answer);
             assert_eq!(agreed.is_ok(), agrees, "{answer:?}");
             assert!(
-                output.contains("\n  curl                  runs the commands of the README\n"),
+                output.contains("\n  curl                     runs the commands of the README\n"),
                 "{output}"
             );
             assert!(output.ends_with("[y/N] "), "{output}");

@@ -1,3 +1,4 @@
 //! Several courses of a student at once.
 
 pub mod api;
+pub mod result;

@@ -137,7 +137,7 @@ fn api() -> Routes<AppState> {
         crate::enrollments::RosterEntry,
         crate::enrollments::Waitlisted,
         crate::enrollments::WaitlistStatus,
-        crate::enrollments::sets::result::CourseResult,
+        crate::enrollments::sets::results::api::CourseResult,
         crate::enrollments::included::api::ShownStudent,
         crate::seats::OwnPlace,
         crate::seats::WaitlistEntry,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::access::{WithToken as _, create};
-use crate::school::{Course, Reply, RequestBuilder, School, Student, errors};
+use crate::school::{Course, Reply, RequestBuilder, School, Student, errors, eventually};
 
 impl School {
     fn sets(&self, student: &Student, courses: &[&Course]) -> RequestBuilder {
@@ -236,6 +236,23 @@ async fn a_set_with_a_key_is_set_once() {
     let again = refusal().await;
     assert_eq!(again.header("idempotency-replayed"), "true");
     assert_eq!(refused(again, "already-enrolled"), [(1, 409), (2, 424)]);
+}
+
+#[tokio::test]
+async fn what_a_refused_set_tells_a_program_is_recorded() {
+    let school = School::open().await;
+    let (ana, algebra) = (school.student("Ana").await, school.course("Algebra").await);
+    ana.enrolls_in(&algebra).await.is_created();
+    let admin = create(&school, None, json!({"name": "admin", "role": "admin"})).await;
+    let scopes = json!({"name": "Enroller", "role": "registrar", "scopes": ["enrollments:write"]});
+    let program = create(&school, Some(&admin), scopes).await;
+    let set = school.put(&ana.courses_url()).json(&json!({"course_ids": [algebra.id, 99]}));
+    set.with_token(&program).await.is_refused(404, "course-not-found");
+    let disclosed = async || {
+        let read = school.get(&format!("{}/disclosures", ana.url())).with_token(&admin).await.is_ok().json();
+        read.as_array().unwrap().iter().map(|one| one["list"].clone()).collect::<Vec<_>>()
+    };
+    eventually("it is recorded", async || disclosed().await == [json!("roster")]).await;
 }
 
 #[tokio::test]

@@ -294,9 +294,15 @@ async fn an_enrollment_that_ended_with_the_student_is_not_confirmed_again() {
     enroll().await.is_created();
     let enroll_again = || ana.enrolls_in(&algebra).header("idempotency-key", "enroll-again");
     enroll_again().await.is_refused(409, "already-enrolled");
+    let all = json!({"course_ids": [algebra.id]});
+    let set = || school.put(&ana.courses_url()).json(&all).header("idempotency-key", "set");
+    set().await.is_ok();
+    let several = || school.post(&ana.courses_url(), all.clone()).header("idempotency-key", "several");
+    several().await.is_refused(409, "already-enrolled");
     school.delete(&format!("{}?drop=true", ana.url())).await.is(204);
-    enroll().await.is_refused(409, "idempotency-answer-not-kept");
-    enroll_again().await.is_refused(409, "idempotency-answer-not-kept");
+    for again in [enroll(), enroll_again(), set(), several()] {
+        again.await.is_refused(409, "idempotency-answer-not-kept");
+    }
 }
 
 #[tokio::test]

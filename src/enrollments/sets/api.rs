@@ -8,7 +8,7 @@ use utoipa::openapi::{Ref, RefOr};
 use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::routes;
 
-use super::result::{CourseResult, Kept, all_done};
+use super::results::api::{CourseResult, Kept, all_done};
 use crate::enrollments::Waitlisted;
 use crate::enrollments::api::{EnrollErrors, NewEnrollment, NewOverride, into_override};
 use crate::http::extract::{Json, NoQuery, PathParams};

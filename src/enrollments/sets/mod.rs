@@ -1,4 +1,4 @@
 //! Several courses of a student at once.
 
 pub mod api;
-pub mod result;
+pub mod results;

@@ -1,4 +1,4 @@
-//! What became of each course of a request.
+//! The API of what became of each course.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::registrar::{Answer, CourseId, Enrollment, OperationOutcome, Outcome, 
 
 /// How it counts that the student already takes a course, or waits for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kept {
+pub(in crate::enrollments::sets) enum Kept {
     /// As it should be.
     Found,
     /// As a refusal.
@@ -20,7 +20,7 @@ pub(super) enum Kept {
 
 /// A result for each course, or the problem of the first one that stands in the way. The outcomes of other courses, which
 /// were dropped, follow those of the courses in the list.
-pub(super) fn all_done(
+pub(in crate::enrollments::sets) fn all_done(
     done: Outcome<Vec<OperationOutcome>>,
     course_ids: &[CourseId],
     kept: Kept,

@@ -1,0 +1,3 @@
+//! What became of each course of a request.
+
+pub mod api;

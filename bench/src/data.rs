@@ -54,7 +54,7 @@ impl School {
     pub(crate) const TAKEN: u64 = 1_000;
     /// Number of courses without students.
     const FRESH: u64 = 400;
-    /// Number of courses without students, each of which gets some.
+    /// Number of further courses without students: enrollments go to all of them in turn.
     const SPREAD: u64 = 400;
     /// Number of courses without students, with limited seats that are more than the benchmark fills.
     pub(crate) const HOT: u64 = 20;

@@ -111,7 +111,7 @@ pub fn refused_files(reading: &Reading) -> Value {
     json!(of_set.chain(of_files).collect::<Vec<_>>())
 }
 
-/// A file of which nothing is used, and why.
+/// A file that is not used, and why.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct RefusedFile {
     /// The name of the file; null if all files together are refused.

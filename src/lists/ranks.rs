@@ -24,7 +24,7 @@ pub struct Wanted<S> {
     pub search: Option<Search>,
     /// Rows with these ids, in ascending order, each once.
     pub ids: Option<Vec<i64>>,
-    /// Rows with these ids, of which there may be as many as there are rows.
+    /// Rows with these ids. There may be as many ids as rows.
     pub among: Option<Arc<HashSet<i64>>>,
     /// Rows whose first text is exactly this.
     pub first_text: Option<String>,

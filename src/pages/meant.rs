@@ -37,7 +37,7 @@ pub(super) async fn student_meant(
     })
 }
 
-/// The one student whom a line of a list means, or why there is not one. A line has a number, an address or a name, or
+/// Finds the student of a line in a list, or says why there is not exactly one. A line has a number, an address or a name, or
 /// several of them as a spreadsheet copies them, or `Name <address>`.
 ///
 /// # Errors
@@ -56,7 +56,7 @@ pub(super) async fn student_of_line(app: &App, line: &str) -> Result<Result<Stud
     Ok(decide(&parts))
 }
 
-/// A part of a line, with the students whom it may mean.
+/// A part of a line, and the students who have it as their number, address or name.
 struct Part {
     text: String,
     /// Who has this number or address.
@@ -131,8 +131,8 @@ async fn look_up(app: &App, text: String, is_whole_line: bool) -> Result<Part, D
     Ok(part)
 }
 
-/// The one student whom all parts fit. A number or an address decides, and a name next to it has to be that of the student.
-/// Otherwise a name decides, and no number or address next to it may be unknown.
+/// Finds the one student who fits all parts. A number or an address decides, and a name next to it has to be that of the
+/// student. Otherwise a name decides, and no number or address next to it may be unknown.
 fn decide(parts: &[Part]) -> Result<Student, String> {
     let identifying = parts.iter().find(|part| !part.identified.is_empty());
     let naming = parts.iter().find(|part| !part.named.is_empty() || part.is_cut);

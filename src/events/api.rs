@@ -26,6 +26,7 @@ use crate::http::problem::Problem;
 use crate::http::refused::Refused;
 use crate::http::reply::{EventStream, List, ListOrStream};
 use crate::http::routes::{Routes, only};
+use crate::http::weight::thousandths;
 use crate::lists::{Cursor, Limit, PLAIN_ORDER, Page, WrongCursor};
 use crate::registrar::Right;
 use crate::registrar::{Actor, CourseId, EventKind, MAX_ID, StudentId};
@@ -126,8 +127,11 @@ impl<S: Send + Sync> OptionalFromRequestParts<S> for StreamRequest {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
         let accepted = parts.headers.get_all(ACCEPT).into_iter().filter_map(|line| line.to_str().ok());
-        let mut kinds = accepted.flat_map(|line| line.split(',')).filter_map(|kind| kind.split(';').next());
-        let is_stream = kinds.any(|kind| kind.trim().eq_ignore_ascii_case("text/event-stream"));
+        let is_stream = accepted.flat_map(|line| line.split(',')).any(|range| {
+            let (kind, parameters) = range.split_once(';').unwrap_or((range, ""));
+            let weight = parameters.split(';').find_map(|one| one.trim().strip_prefix("q="));
+            kind.trim().eq_ignore_ascii_case("text/event-stream") && weight.map_or(1000, thousandths) > 0
+        });
         Ok(is_stream.then(|| Self(parts.headers.get("last-event-id").cloned())))
     }
 }

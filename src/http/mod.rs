@@ -45,4 +45,4 @@ pub mod tls;
 mod transport;
 mod unread;
 pub mod upload;
-mod weight;
+pub mod weight;

@@ -37,6 +37,14 @@ async fn the_stream_has_an_address_of_its_own() {
 }
 
 #[tokio::test]
+async fn a_client_that_accepts_no_stream_gets_the_list() {
+    let school = School::open().await;
+    school.student("Ana").await;
+    let list = school.get(EVENTS).header("accept", "application/json, text/event-stream;q=0").await.is_ok();
+    assert_eq!(list.json()[0]["type"], "student.created");
+}
+
+#[tokio::test]
 async fn a_listener_that_does_not_say_where_to_begin_gets_what_happens_from_now_on() {
     let school = School::open().await;
     school.students(["Ana", "Ben"]).await;

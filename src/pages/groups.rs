@@ -52,7 +52,31 @@ struct GroupsPage {
     /// The values of the form for the rules of the school.
     rules: FormValues,
     refusal: Option<String>,
+    /// What was saved just now.
+    saved: Option<&'static str>,
     key: String,
+}
+
+/// The query parameters of the page with all groups.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct GroupsQuery {
+    /// What was saved just now.
+    saved: Option<String>,
+}
+
+impl Parameters for GroupsQuery {
+    const KNOWN: &'static [&'static str] = &["saved"];
+}
+
+impl GroupsQuery {
+    fn sentence(&self) -> Option<&'static str> {
+        match self.saved.as_deref()? {
+            "group" => Some("The group is saved."),
+            "limit" => Some("The limit of all students is saved."),
+            _ => None,
+        }
+    }
 }
 
 impl GroupsPage {
@@ -65,13 +89,20 @@ impl GroupsPage {
             group: FormValues::default(),
             rules: FormValues::new([("school_limit", limit)]),
             refusal: None,
+            saved: None,
             key: new_key(),
         })
     }
 }
 
-async fn show_all(app: App, _: NoQuery) -> Result<Response, Problem> {
-    Ok(Rendered(GroupsPage::load(&app).await?).into_response())
+async fn show_all(app: App, Query(query): Query<GroupsQuery>) -> Result<Response, Problem> {
+    let page = GroupsPage { saved: query.sentence(), ..GroupsPage::load(&app).await? };
+    Ok(Rendered(page).into_response())
+}
+
+/// Redirects to the page with all groups, which says what was saved.
+fn redirect(saved: &str) -> Response {
+    Redirect::to(&format!("{PAGE}?saved={saved}")).into_response()
 }
 
 /// A group to add or to change.
@@ -101,7 +132,7 @@ async fn set(app: App, _: NoQuery, form: Form<GroupForm>) -> Result<Response, Pr
     };
     let command = SetGroup { group: Group { name, course_limit } };
     match submit(&app.registrar, command, &form.caller).await {
-        Ok(_) => Ok(Redirect::to(PAGE).into_response()),
+        Ok(_) => Ok(redirect("group")),
         Err(refusal) => {
             let key = retry_key(&refusal, &form.caller);
             let (status, refusal) = (Problem::from(refusal.clone()).status(), Some(refusal.to_string()));
@@ -133,7 +164,7 @@ async fn set_rules(app: App, _: NoQuery, form: Form<RulesForm>) -> Result<Respon
         return Ok(RefusedPage(StatusCode::UNPROCESSABLE_ENTITY, page).into_response());
     };
     submit(&app.registrar, SetRules { rules: rules.into() }, &form.caller).await?;
-    Ok(Redirect::to(PAGE).into_response())
+    Ok(redirect("limit"))
 }
 
 /// The query parameters of the page of a group.

@@ -69,7 +69,7 @@ impl HistoryEntry {
             EventKind::GroupJoined => format!("was added to the group {}", self.group()),
             EventKind::GroupLeft => format!("was taken out of the group {}", self.group()),
             EventKind::HoldPlaced => {
-                format!("was put on hold: {}", self.data["reason"].as_str().unwrap_or_default())
+                format!("was put on hold: “{}”", self.data["reason"].as_str().unwrap_or_default())
             }
             EventKind::HoldReleased => "had a hold released".to_owned(),
             EventKind::AccountCreated => "got an account".to_owned(),

@@ -7,12 +7,11 @@ use crate::http::fields;
 use crate::lists::{Limit, Page, Wanted};
 use crate::registrar::{Student, StudentId};
 use crate::state::App;
-use crate::students::store::{StudentSort, students_called};
-use crate::text::{folded, words};
+use crate::students::store::students_called;
+use crate::text::folded;
 
 /// Students of one line who are named, if several fit.
 const MAX_NAMED: usize = 3;
-const TOO_MANY: &str = "Too many students have these words in their names: write the number or the address.";
 
 /// A field of a form in which people name a student, if there is one.
 pub(super) fn typed_student(value: &Value) -> Result<Option<String>, String> {
@@ -38,173 +37,159 @@ pub(super) async fn student_meant(
 }
 
 /// Finds the student of a line in a list, or says why there is not exactly one. A line has a number, an address or a name, or
-/// several of them as a spreadsheet copies them, or `Name <address>`.
+/// several of them in columns as a spreadsheet copies them, or `Name <address>`.
 ///
 /// # Errors
 /// When the database cannot be read.
 pub(super) async fn student_of_line(app: &App, line: &str) -> Result<Result<Student, String>, DbError> {
-    let mut texts = texts(line).into_iter();
-    let whole = texts.next().unwrap_or_default();
-    let whole = look_up(app, whole, true).await?;
-    if whole.is_found() || texts.len() == 0 {
-        return Ok(decide(&[whole]));
+    let whole = line.trim();
+    let known = with_identifier(app, whole, true).await?;
+    if !known.is_empty() {
+        return Ok(only_one(known));
     }
-    let mut parts = Vec::new();
-    for text in texts {
-        parts.push(look_up(app, text, false).await?);
-    }
-    Ok(decide(&parts))
-}
-
-/// A part of a line, and the students who have it as their number, address or name.
-struct Part {
-    text: String,
-    /// Who has this number or address.
-    identified: Vec<Student>,
-    /// Who has this name.
-    named: Vec<Student>,
-    /// Whether so many students have the words that not all of them were looked at.
-    is_cut: bool,
-}
-
-impl Part {
-    fn is_found(&self) -> bool {
-        self.is_cut || !(self.identified.is_empty() && self.named.is_empty())
-    }
-
-    /// Whether it says nothing against this student.
-    fn agrees_with(&self, student: &Student) -> bool {
-        if !self.identified.is_empty() {
-            return is_among(&self.identified, student);
-        }
-        // Given and family name may be in two columns, and each may be the whole name of somebody else.
-        self.named.is_empty()
-            || is_among(&self.named, student)
-            || self.is_word() && self.is_in_name_of(student)
-    }
-
-    /// Whether all its words are in this student's name.
-    fn is_in_name_of(&self, student: &Student) -> bool {
-        let (name, text) = (folded(student.name.as_deref().unwrap_or_default()), folded(&self.text));
-        words(&text).all(|word| words(&name).any(|other| other == word))
-    }
-
-    fn is_word(&self) -> bool {
-        !self.text.contains(char::is_whitespace)
-    }
-
-    fn looks_like_number_or_address(&self) -> bool {
-        self.text.contains('@')
-            || self.is_word() && self.text.contains(|letter: char| letter.is_ascii_digit())
-    }
-
-    fn looks_like_name(&self) -> bool {
-        !self.looks_like_number_or_address() && self.text.contains(char::is_alphabetic)
-    }
-}
-
-async fn look_up(app: &App, text: String, is_whole_line: bool) -> Result<Part, DbError> {
-    let mut part = Part { identified: Vec::new(), named: Vec::new(), is_cut: false, text };
-    let shown_id = part.text.strip_prefix('#').unwrap_or(&part.text);
-    // In a column of its own, a number without a `#` may be that of the row.
-    let may_be_id = is_whole_line || part.text.starts_with('#');
-    let Ok(search) = shown_id.parse() else { return Ok(part) };
-    let wanted = Wanted { search: Some(search), sort: StudentSort::Name, ..Wanted::default() };
-    // Who has exactly this number comes first, however many have it in their names.
-    let list = app.students.list(&app.viewer, &wanted, &Page::first(Limit::MAX)).await?;
-    let text = same_case(&part.text);
-    let is_text = |field: &Option<String>| field.as_ref().is_some_and(|field| same_case(field) == text);
-    for student in list.rows {
-        // The number that pages show for a student without a number of their own.
-        let has_id = may_be_id && student.number.is_none() && student.id.to_string() == shown_id;
-        if has_id || is_text(&student.number) || is_text(&student.email) {
-            part.identified.push(student);
-        } else if is_text(&student.name) {
-            part.named.push(student);
-        }
-    }
-    part.is_cut = list.next.is_some() && part.identified.is_empty();
-    // Numbers that differ in case are different numbers.
-    if part.identified.iter().any(|student| student.number.as_ref() == Some(&part.text)) {
-        part.identified.retain(|student| student.number.as_ref() == Some(&part.text));
-    }
-    Ok(part)
-}
-
-/// Finds the one student who fits all parts. A number or an address decides, and a name next to it has to be that of the
-/// student. Otherwise a name decides, and no number or address next to it may be unknown.
-fn decide(parts: &[Part]) -> Result<Student, String> {
-    let identifying = parts.iter().find(|part| !part.identified.is_empty());
-    let naming = parts.iter().find(|part| !part.named.is_empty() || part.is_cut);
-    let Some(first) = identifying.or(naming) else {
-        return Err("Nobody has this number, address or name.".to_owned());
-    };
-    let mut meant: Vec<&Student> = if identifying.is_some() {
-        first.identified.iter().collect()
-    } else {
-        if let Some(unknown) = parts.iter().find(|part| part.looks_like_number_or_address()) {
-            return Err(format!("Nobody has the number or address {}.", unknown.text));
-        }
-        if parts.iter().any(|part| part.is_cut) {
-            return Err(TOO_MANY.to_owned());
-        }
-        first.named.iter().collect()
-    };
-    let names: Vec<_> = parts.iter().filter(|part| part.looks_like_name()).collect();
-    meant.retain(|student| {
-        let in_name = names.iter().filter(|part| part.is_in_name_of(student)).count();
-        // Other columns may be about anything, but one word alone is hardly the whole name.
-        let is_name_right = if identifying.is_some() || !first.is_word() {
-            in_name > 0 || names.is_empty()
+    let mut line = Line::default();
+    for column in columns(whole) {
+        let known = with_identifier(app, column, false).await?;
+        if !known.is_empty() {
+            line.narrow(known);
+        } else if column != whole && looks_like_identifier(column) {
+            return Ok(Err(format!("Nobody has the number or address {column}.")));
         } else {
-            in_name == names.len()
-        };
-        is_name_right && parts.iter().all(|part| part.agrees_with(student))
+            line.words.extend(name_words(column));
+        }
+    }
+    line.words.sort_unstable();
+    match line.identified.take() {
+        Some(known) => Ok(line.choose(known)),
+        None => Ok(with_name(app, &line.words).await?.and_then(|named| only_one(best(named, whole)))),
+    }
+}
+
+/// What the columns of a line say.
+#[derive(Default)]
+struct Line {
+    /// Who has all of its numbers and addresses, if it has any.
+    identified: Option<Vec<Student>>,
+    /// The words of all other columns, sorted.
+    words: Vec<String>,
+}
+
+impl Line {
+    fn narrow(&mut self, known: Vec<Student>) {
+        let is_known = |student: &Student| known.iter().any(|other| other.id == student.id);
+        match &mut self.identified {
+            Some(identified) => identified.retain(is_known),
+            None => self.identified = Some(known),
+        }
+    }
+
+    /// Of the students with its numbers and addresses, the one whose name it has. Other columns may be about anything, but one
+    /// word of the name alone does not make them right: siblings share an address and a family name.
+    fn choose(&self, mut known: Vec<Student>) -> Result<Student, String> {
+        let name = |student: &Student| sorted_words(student.name.as_deref().unwrap_or_default());
+        known.retain(|student| {
+            let name = name(student);
+            let is_in = |some: &[String], all: &[String]| some.iter().all(|word| all.contains(word));
+            name == self.words || name.len() > 1 && is_in(&name, &self.words) || is_in(&self.words, &name)
+        });
+        if known.iter().any(|student| name(student) == self.words) {
+            known.retain(|student| name(student) == self.words);
+        }
+        if known.is_empty() {
+            return Err("The parts of this line mean different students.".to_owned());
+        }
+        only_one(known)
+    }
+}
+
+/// Who has this number, or this address in any case. In a column of its own, a number without a `#` may be that of the row, so
+/// the number that pages show for students without one counts there only with it.
+async fn with_identifier(app: &App, text: &str, is_whole_line: bool) -> Result<Vec<Student>, DbError> {
+    let bare = text.strip_prefix('#').unwrap_or(text);
+    let bare = bare.strip_prefix("mailto:").unwrap_or(bare);
+    let Ok(search) = bare.parse() else { return Ok(Vec::new()) };
+    // Who has exactly this number comes first, however many have it in their names and addresses.
+    let limit = if bare.contains('@') { Limit::MAX } else { Limit::PAGE };
+    let wanted = Wanted { search: Some(search), ..Wanted::default() };
+    let mut known = app.students.list(&app.viewer, &wanted, &Page::first(limit)).await?.rows;
+    let may_be_id = is_whole_line || text.starts_with('#');
+    let is_text =
+        |field: &Option<String>| field.as_ref().is_some_and(|field| same_case(field) == same_case(bare));
+    known.retain(|student| {
+        let has_id = may_be_id && student.number.is_none() && student.id.to_string() == bare;
+        has_id || is_text(&student.number) || is_text(&student.email)
     });
-    // Of students who share an address, the one whose name is written.
-    let likeness = |student: &Student| {
-        let in_name = parts.iter().filter(|part| part.is_in_name_of(student)).count();
-        (in_name, parts.iter().any(|part| is_among(&part.named, student)))
-    };
-    let best = meant.iter().map(|student| likeness(student)).max();
-    meant.retain(|student| Some(likeness(student)) == best);
-    match meant[..] {
-        [] => Err("The parts of this line mean different students.".to_owned()),
-        [one] => Ok(one.clone()),
-        _ => Err(several(&meant)),
+    // Numbers that differ in case are different numbers.
+    let is_exact = |student: &Student| student.number.as_deref() == Some(bare);
+    if known.iter().any(is_exact) {
+        known.retain(is_exact);
+    }
+    Ok(known)
+}
+
+/// Who has these words as a name, in any order; or why that cannot be said.
+async fn with_name(app: &App, words: &[String]) -> Result<Result<Vec<Student>, String>, DbError> {
+    let Ok(search) = words.join(" ").parse() else { return Ok(Ok(Vec::new())) };
+    let wanted = Wanted { search: Some(search), ..Wanted::default() };
+    let list = app.students.list(&app.viewer, &wanted, &Page::first(Limit::MAX)).await?;
+    if list.next.is_some() {
+        let many = "Too many students have these words in their names: write the number or the address.";
+        return Ok(Err(many.to_owned()));
+    }
+    let mut named = list.rows;
+    named.retain(|student| sorted_words(student.name.as_deref().unwrap_or_default()) == words);
+    Ok(Ok(named))
+}
+
+/// Those whose name is written exactly so, if there are any.
+fn best(mut named: Vec<Student>, whole: &str) -> Vec<Student> {
+    let is_exact =
+        |student: &Student| student.name.as_ref().is_some_and(|name| same_case(name) == same_case(whole));
+    if named.iter().any(is_exact) {
+        named.retain(is_exact);
+    }
+    named
+}
+
+fn only_one(mut students: Vec<Student>) -> Result<Student, String> {
+    match students.len() {
+        0 => Err("Nobody has this number, address or name.".to_owned()),
+        1 => Ok(students.remove(0)),
+        _ => Err(several(&students)),
     }
 }
 
-fn is_among(students: &[Student], student: &Student) -> bool {
-    students.iter().any(|other| other.id == student.id)
+/// The columns of a line that have something in them.
+fn columns(line: &str) -> impl Iterator<Item = &str> {
+    let separators = |letter: char| matches!(letter, '\t' | ';' | ',' | '<' | '>' | '"' | '(' | ')');
+    line.split(separators).map(str::trim).filter(|column| !column.is_empty())
 }
 
-/// The texts of a line that may each name a student: first all of it, then its columns.
-fn texts(line: &str) -> Vec<String> {
-    let separators = |letter: char| matches!(letter, '\t' | ';' | '<' | '>' | '"');
-    let clean = |text: &str| text.trim().trim_matches(',').trim().to_owned();
-    let whole = clean(line);
-    let mut texts = vec![whole.clone()];
-    for column in line.split(separators).map(clean) {
-        if let Some((family, given)) = column.split_once(',') {
-            // `García, Ana` as some lists have it, and columns that are separated by commas.
-            texts.push(format!("{} {}", given.trim(), family.trim()));
-            texts.extend(column.split(',').map(clean));
-        } else {
-            texts.push(column);
-        }
-    }
-    let mut seen = std::collections::HashSet::new();
-    texts.retain(|text| !text.is_empty() && seen.insert(text.clone()));
-    texts
+/// Whether a column that is nobody's number or address was meant as one.
+fn looks_like_identifier(column: &str) -> bool {
+    let is_word = !column.contains(char::is_whitespace);
+    column.contains('@') || is_word && column.contains(|letter: char| letter.is_ascii_digit())
+}
+
+/// The words of a name as people type them, without the differences that a search ignores.
+fn name_words(text: &str) -> Vec<String> {
+    let is_letter = |letter: char| letter.is_alphanumeric() || matches!(letter, '\'' | '-');
+    let folded = folded(text);
+    folded.split(|letter| !is_letter(letter)).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
+fn sorted_words(name: &str) -> Vec<String> {
+    let mut words = name_words(name);
+    words.sort_unstable();
+    words
 }
 
 fn same_case(text: &str) -> String {
     casefold(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-fn several(students: &[&Student]) -> String {
-    let hint = |student: &&Student| {
+fn several(students: &[Student]) -> String {
+    let hint = |student: &Student| {
         let number = student.number.clone().or_else(|| student.email.clone());
         number.unwrap_or_else(|| format!("#{}", student.id))
     };
@@ -215,18 +200,20 @@ fn several(students: &[&Student]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::texts;
+    use super::{columns, name_words};
 
     #[test]
-    fn a_line_is_read_whole_and_by_its_columns() {
-        assert_eq!(texts("Ana García"), ["Ana García"]);
-        assert_eq!(
-            texts("Ana García <ana@example.edu>"),
-            ["Ana García <ana@example.edu>", "Ana García", "ana@example.edu"]
-        );
-        assert_eq!(texts("0042\tAna"), ["0042\tAna", "0042", "Ana"]);
-        assert_eq!(texts("García, Ana"), ["García, Ana", "Ana García", "García", "Ana"]);
-        assert_eq!(texts("0042\tGarcía, Ana"), ["0042\tGarcía, Ana", "0042", "Ana García", "García", "Ana"]);
-        assert_eq!(texts(";;"), [";;"]);
+    fn a_line_is_read_by_its_columns() {
+        let read = |line| columns(line).collect::<Vec<_>>();
+        assert_eq!(read("Ana García <ana@example.edu>"), ["Ana García", "ana@example.edu"]);
+        assert_eq!(read("0042\tGarcía, Ana"), ["0042", "García", "Ana"]);
+        assert_eq!(read("Ana García (0042);"), ["Ana García", "0042"]);
+        assert!(read(";;").is_empty());
+    }
+
+    #[test]
+    fn words_of_names_are_compared_as_in_searches() {
+        assert_eq!(name_words("Seán O’Neil-Kim"), name_words("sean o'neil-kim"));
+        assert_eq!(name_words("García, Ana M."), ["garcia", "ana", "m"]);
     }
 }

@@ -32,7 +32,7 @@ async fn a_group_is_added_filled_from_a_list_and_deleted() {
         assert_eq!(page.value("#name").await, "Seniors");
         page.type_into("Courses at most", "8").await;
         page.click_text("Save group").await;
-        page.waits_for_path("/groups").await;
+        page.waits_for_text("The group is saved.").await;
         page.click_text("Seniors").await;
         page.waits_for_text("each in 8 courses at most").await;
         page.type_into("Students, one per line", "0042\nben ito\nNobody").await;
@@ -101,9 +101,10 @@ async fn a_student_on_hold_enrolls_only_with_a_reason_of_staff() {
         page.type_into("Course name", "alg").await;
         page.looks_right("student-on-hold").await;
         page.goto(&format!("/students/{}?q=algebra", student.id)).await;
-        page.click_text("Enroll in Algebra").await;
-        page.waits_for_text("is on hold: Library fees: please see the desk in room 12.").await;
-        page.expects_status(409);
+        page.click_text("Enroll anyway… in Algebra").await;
+        page.click_text("Enroll with this reason").await;
+        page.waits_for_text("Reason is required.").await;
+        page.expects_status(422);
         page.looks_right("hold-refuses").await;
         assert_eq!(student.courses().await, [""; 0]);
         page.goto(&format!("/students/{}", student.id)).await;

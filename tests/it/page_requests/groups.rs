@@ -16,8 +16,14 @@ async fn groups_are_added_filled_from_a_pasted_list_and_deleted() {
     assert!(refused.contains("Name must not be empty."), "{refused}");
     assert!(refused.contains("Courses at most must be a whole number"), "{refused}");
     let fields = [("name", "Honors & more"), ("course_limit", "8")];
-    assert_eq!(school.form("/groups", &fields).await.leads_to(), "/groups");
-    assert_eq!(school.form("/groups/rules", &[("school_limit", "6")]).await.leads_to(), "/groups");
+    assert_eq!(school.form("/groups", &fields).await.leads_to(), "/groups?saved=group");
+    assert!(school.page("/groups?saved=group").await.is_page(200).contains("The group is saved."));
+    assert_eq!(
+        school.form("/groups/rules", &[("school_limit", "6")]).await.leads_to(),
+        "/groups?saved=limit"
+    );
+    let page = school.page("/groups?saved=limit").await.is_page(200);
+    assert!(page.contains("The limit of all students is saved."), "{page}");
     assert_eq!(school.get("/api/v1/rules").await.is_ok().json(), json!({"course_limit": 6}));
 
     let path = "/groups/of/Honors%20%26%20more";
@@ -109,5 +115,5 @@ async fn the_page_of_a_student_has_groups_and_holds() {
     let released = school.form(&format!("{path}/holds/{hold}/release"), &[]).await.leads_to();
     let page = school.page(&released).await.is_page(200);
     assert!(page.contains("The hold is released."), "{page}");
-    assert!(page.contains("was put on hold: Library fees."), "{page}");
+    assert!(page.contains("was put on hold: “Library fees.”"), "{page}");
 }

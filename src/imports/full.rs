@@ -72,7 +72,9 @@ impl Unmentioned {
         if has_courses {
             let stays = reading.courses.iter().any(|row| row.standing != Standing::Deleted);
             let obstacle = no_rows(stays, "a course")
-                .or_else(|| unread(reading, &[FileKind::Courses, FileKind::Sections]))
+                .or_else(|| {
+                    unread(reading, &[FileKind::Courses, FileKind::Sections, FileKind::CrossListings])
+                })
                 .or_else(|| {
                     refused_step(reading, reading.courses.iter().map(|row| row.origin), &plan.courses)
                 });
@@ -111,7 +113,9 @@ impl Unmentioned {
         };
         let has_courses_of_people = reading.files.iter().any(|file| file.format == Some(Format::MoodleUsers));
         let of_people = has_courses_of_people.then_some(FileKind::People);
-        let kinds: Vec<_> = of_people.into_iter().chain([FileKind::Enrollments]).collect();
+        // These decide in which course a student of a section is.
+        let of_sections = [FileKind::Sections, FileKind::CrossListings];
+        let kinds: Vec<_> = of_people.into_iter().chain(of_sections).chain([FileKind::Enrollments]).collect();
         let obstacle = no_rows(stays, "an enrollment").or_else(|| unread(reading, &kinds)).or_else(unclear);
         let rows = reading.enrollments.iter().map(|row| (row.student, row.course));
         let keys = Keys::of(reading, rows.clone().map(|(student, _)| student));

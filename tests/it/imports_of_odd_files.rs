@@ -258,3 +258,49 @@ async fn columns_can_be_explained_on_the_command_line() {
     import(&school, &file, &columns).is_done();
     assert_eq!(list(&school, "/api/v1/students").await[0]["name"], "Kov\u{e1}cs \u{c1}gi");
 }
+
+#[tokio::test]
+async fn nobody_loses_a_seat_to_a_row_about_sections_that_is_refused() {
+    let (school, files) = (School::open().await, Files::new());
+    let of_sections = "section_id,course_id,name,status\n1,A,One,active\n2,B,Two,active\n";
+    let common = [
+        files.with(
+            "users.csv",
+            "user_id,full_name,email,status\ns1,Ana,a@x.edu,active\ns2,Bo,b@x.edu,active\n",
+        ),
+        files.with(
+            "courses.csv",
+            "course_id,short_name,long_name,status\nA,A,Algebra,active\nB,B,Biology,active\n",
+        ),
+        files.with("sections.csv", of_sections),
+        files.with(
+            "enrollments.csv",
+            "section_id,user_id,role,status\n1,s1,student,active\n2,s2,student,active\n",
+        ),
+    ];
+    let moved = |status: &str| {
+        let listing = files.with("xlists.csv", &format!("xlist_course_id,section_id,status\nB,1,{status}\n"));
+        common.iter().cloned().chain([listing]).collect::<Vec<_>>()
+    };
+    import(&school, &moved("active"), &[]).is_done();
+    let codes = || async {
+        let taken = list(&school, "/api/v1/students/1/courses").await;
+        taken.iter().map(|course| course["code"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(codes().await, ["B/1"]);
+
+    let report = import(&school, &moved("activ"), &["--mode", "full"]);
+    let report = report.is_done();
+    assert_eq!(report["counts"]["refused"], 3, "{report:#}");
+    for kind in ["enrollments", "courses"] {
+        assert_eq!(report["would_vanish"][kind], 0, "{report:#}");
+    }
+    assert_eq!(codes().await, ["B/1"]);
+    // Back in its own course, with a word about the other; and section 2 is the only one of its course again.
+    let report = import(&school, &moved("deleted"), &[]).is_done();
+    assert_eq!(warnings(&report, "also-in-other-course").len(), 2, "{report:#}");
+    assert_eq!(codes().await.len(), 2);
+    let report = import(&school, &moved("deleted"), &["--mode", "full"]).is_done();
+    assert_eq!(report["would_vanish"]["enrollments"], 2, "{report:#}");
+    assert_eq!(codes().await, ["A"]);
+}

@@ -33,6 +33,12 @@ pub(super) fn read(row: &Row<'_>, drafts: &mut Drafts) -> Result<(), Fault> {
 /// Reads a section or class.
 pub(super) fn read_section(row: &Row<'_>, drafts: &mut Drafts) -> Result<(), Fault> {
     let Some(key) = section_key(row)? else { return Err(row.fault(Meaning::Section, Reason::NumberMissing)) };
+    let section = section(row, key.clone()).inspect_err(|_| drafts.note_unclear(key))?;
+    drafts.sections.push(section);
+    Ok(())
+}
+
+fn section(row: &Row<'_>, key: Box<str>) -> Result<SectionDraft, Fault> {
     let is_course = [Format::OneRoster, Format::Clever].contains(&row.layout.format);
     let course = row.id(Meaning::Code)?;
     if course.is_none() && !is_course {
@@ -42,32 +48,25 @@ pub(super) fn read_section(row: &Row<'_>, drafts: &mut Drafts) -> Result<(), Fau
     let level = level(row)?;
     let standing = standing(row)?;
     let modified = row.modified();
-    drafts.sections.push(SectionDraft {
-        origin: row.origin,
-        key,
-        course,
-        name,
-        level,
-        standing,
-        modified,
-        is_course,
-    });
-    Ok(())
+    Ok(SectionDraft { origin: row.origin, key, course, name, level, standing, modified, is_course })
 }
 
-/// Reads that a section has moved to another course; returns whether it has moved back since.
-pub(super) fn read_cross_listing(row: &Row<'_>, drafts: &mut Drafts) -> Result<bool, Fault> {
+/// Reads that a section has moved to another course, or was there and has moved back.
+pub(super) fn read_cross_listing(row: &Row<'_>, drafts: &mut Drafts) -> Result<(), Fault> {
     let Some(section) = section_key(row)? else {
         return Err(row.fault(Meaning::Section, Reason::NumberMissing));
     };
+    let listing = cross_listing(row, section.clone()).inspect_err(|_| drafts.note_unclear(section))?;
+    drafts.cross_listings.push(listing);
+    Ok(())
+}
+
+fn cross_listing(row: &Row<'_>, section: Box<str>) -> Result<CrossListing, Fault> {
     let Some(course) = row.id(Meaning::Code)? else {
         return Err(row.fault(Meaning::Code, Reason::CourseMissing));
     };
     let is_over = standing(row)? != Standing::Active;
-    if !is_over {
-        drafts.cross_listings.push(CrossListing { origin: row.origin, section, course });
-    }
-    Ok(is_over)
+    Ok(CrossListing { origin: row.origin, section, course, is_over })
 }
 
 /// The id of a section. In Clever it is unique only within a school.

@@ -64,6 +64,8 @@ pub(super) struct CrossListing {
     pub(super) section: Box<str>,
     /// The course to which it has moved.
     pub(super) course: Box<str>,
+    /// Whether it has moved back since.
+    pub(super) is_over: bool,
 }
 
 /// A student and a course.
@@ -115,6 +117,8 @@ pub(super) struct Drafts {
     pub(super) courses: Vec<CourseDraft>,
     pub(super) sections: Vec<SectionDraft>,
     pub(super) cross_listings: Vec<CrossListing>,
+    /// Sections of rows that are refused, so it is not clear to which courses they belong.
+    pub(super) unclear_sections: HashSet<Box<str>>,
     pub(super) enrollments: Vec<EnrollmentDraft>,
     /// Enrollments that name their students by integration ids.
     pub(super) by_integration_id: Vec<EnrollmentDraft<IntegrationId>>,
@@ -153,6 +157,7 @@ impl Drafts {
             + self.courses.len()
             + self.sections.len()
             + self.cross_listings.len()
+            + self.unclear_sections.len()
             + self.enrollments.len()
             + self.by_integration_id.len()
             + self.integration_ids.len()
@@ -177,6 +182,10 @@ impl Drafts {
             return Err(FileRefusal::too_large("The rows of all files together are", MAX_ROWS.into()));
         }
         Ok(())
+    }
+
+    pub(super) fn note_unclear(&mut self, section: Box<str>) {
+        self.unclear_sections.insert(section);
     }
 
     pub(super) fn refuse(&mut self, origin: Origin, column: Option<Arc<str>>, reason: Reason) {

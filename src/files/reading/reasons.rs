@@ -65,6 +65,8 @@ pub enum Reason {
     SectionOfAnotherCourse,
     /// No row describes the section.
     SectionNotInFiles,
+    /// A row that says to which course the section belongs is refused.
+    SectionNotClear,
     /// No student of the files has the integration id.
     IntegrationIdUnknown,
     /// Several students of the files have the integration id.
@@ -162,6 +164,7 @@ impl Reason {
             Self::Lookalike(_) => "id-looks-the-same",
             Self::SectionOfAnotherCourse => "section-of-another-course",
             Self::SectionNotInFiles => "section-not-in-files",
+            Self::SectionNotClear => "section-not-clear",
             Self::IntegrationIdUnknown => "integration-id-unknown",
             Self::IntegrationIdShared => "integration-id-not-unique",
         }
@@ -224,6 +227,10 @@ impl fmt::Display for Reason {
             Self::SectionNotInFiles => {
                 write!(to, "No row of these files describes the section: add the file with the sections.")
             }
+            Self::SectionNotClear => write!(
+                to,
+                "A row that says to which course the section belongs is refused, so it is not clear which course is meant."
+            ),
             Self::IntegrationIdShared => {
                 write!(to, "Several students of these files have this integration id.")
             }

@@ -182,9 +182,7 @@ fn read(
         FileKind::Courses => courses::read(row, drafts).map(|()| None),
         FileKind::Sections => courses::read_section(row, drafts).map(|()| None),
         FileKind::Enrollments => enrollments::read(row, drafts).map(|()| None),
-        FileKind::CrossListings => {
-            courses::read_cross_listing(row, drafts).map(|is_over| is_over.then_some(Skipped::OnlySection))
-        }
+        FileKind::CrossListings => courses::read_cross_listing(row, drafts).map(|()| None),
         FileKind::Roles => enrollments::read_role(row, drafts).map(|()| Some(Skipped::OnlyRole)),
         FileKind::Manifest | FileKind::Other => Ok(None),
     }

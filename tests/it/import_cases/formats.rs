@@ -204,18 +204,56 @@ fn a_section_of_canvas_moves_to_one_course_that_the_files_know() {
         text("enrollments.csv", enrolled),
     ];
     let reading = read_all(&set);
-    assert_eq!(enrollments(&reading), ["s1 in C3", "s2 in C2"]);
+    assert_eq!(enrollments(&reading), ["s1 in C3"]);
     assert_eq!(
         refused(&reading),
         [
+            "sections.csv:3 section-not-clear",
             "xlists.csv:3 contradicts-another-row",
             "xlists.csv:4 contradicts-another-row",
-            "xlists.csv:5 section-not-in-files"
+            "xlists.csv:5 section-not-in-files",
+            "enrollments.csv:3 section-not-clear"
         ]
     );
     assert_eq!(skipped(&reading, "xlists.csv", Skipped::OnlySection), 2);
     // Who is in the course that the section has left may be enrolled twice.
-    assert_eq!(reading.other_codes["C3"], ["C3/S1".into(), "C1".into(), "C1/S1".into()]);
+    let others = ["C3/S1", "C1", "C1/S1", "C2", "C2/S1"].map(Into::into);
+    assert_eq!(reading.other_codes["C3"], others);
+}
+
+#[test]
+fn nobody_enrolls_in_a_section_of_canvas_whose_course_is_not_clear() {
+    let sections = "section_id,course_id,name,status\nS1,C1,One,active\nS2,C1,Two,activ\nS3,C1,Three,active\nS3,C2,Three,active\n";
+    let moves = "xlist_course_id,section_id,status\nC3,S1,activ\n";
+    let enrolled = "course_id,section_id,user_id,role,status\nC1,S1,s1,student,active\n,S2,s2,student,active\n\
+        C2,S3,s3,student,active\nC2,,s4,student,active\n";
+    let set = [text("sections.csv", sections), text("xlists.csv", moves), text("enrollments.csv", enrolled)];
+    let reading = read_all(&set);
+    assert_eq!(enrollments(&reading), ["s4 in C2"]);
+    assert_eq!(
+        refused(&reading),
+        [
+            "sections.csv:2 section-not-clear",
+            "sections.csv:3 status status-unknown",
+            "sections.csv:4 contradicts-another-row",
+            "sections.csv:5 contradicts-another-row",
+            "xlists.csv:2 status status-unknown",
+            "enrollments.csv:2 section-not-clear",
+            "enrollments.csv:3 section-not-clear",
+            "enrollments.csv:4 section-not-clear"
+        ]
+    );
+}
+
+#[test]
+fn a_section_of_canvas_goes_with_its_course() {
+    let courses_csv = "course_id,short_name,long_name,status\nC1,BIO,Biology,deleted\n";
+    let sections = "section_id,course_id,name,status\nS1,C1,One,active\nS2,C1,Two,active\n";
+    let reading = read_all(&[text("courses.csv", courses_csv), text("sections.csv", sections)]);
+    assert_eq!(
+        courses(&reading),
+        ["C1 Biology (deleted)", "C1/S1 Biology (One) (deleted)", "C1/S2 Biology (Two) (deleted)"]
+    );
 }
 
 #[test]

@@ -9,12 +9,15 @@ use super::settle::{refuse_lookalikes, report, settle as settle_rows};
 use crate::files::reading::drafts::{CourseDraft, CrossListing, Drafts, EnrollmentDraft, SectionDraft};
 use crate::files::reading::reasons::Reason;
 use crate::files::reading::report::{Reading, Skipped};
-use crate::files::reading::rows::{CourseKey, CourseRow};
+use crate::files::reading::rows::{CourseKey, CourseRow, Standing};
 use crate::text::{MAX_TEXT, look};
 
 /// Which course a section of these files is.
 #[derive(Debug, Default)]
-pub(super) struct Sections(HashMap<Box<str>, Section>);
+pub(super) struct Sections {
+    known: HashMap<Box<str>, Section>,
+    unclear: HashSet<Box<str>>,
+}
 
 #[derive(Debug)]
 struct Section {
@@ -33,26 +36,22 @@ impl Section {
     }
 }
 
-/// Says that an enrollment names a section of another course.
-#[derive(Debug)]
-pub(super) struct WrongCourse;
-
 impl Sections {
-    /// The course of an enrollment.
-    pub(super) fn course_of(
-        &self,
-        draft: &EnrollmentDraft,
-        drafts: &Drafts,
-    ) -> Result<CourseKey, WrongCourse> {
+    /// The course of an enrollment, or why it is not clear.
+    pub(super) fn course_of(&self, draft: &EnrollmentDraft, drafts: &Drafts) -> Result<CourseKey, Reason> {
         let text = |reference| drafts.texts.get(reference).clone();
         let course = draft.course.map(text);
         let Some(section) = draft.section.map(text) else {
             return Ok(CourseKey::Code(course.unwrap_or_default()));
         };
-        match self.0.get(&section) {
-            Some(found) if course.is_some() && !found.is_in(course.as_deref()) => Err(WrongCourse),
+        match self.known.get(&section) {
+            Some(found) if course.is_some() && !found.is_in(course.as_deref()) => {
+                Err(Reason::SectionOfAnotherCourse)
+            }
             Some(found) => Ok(CourseKey::Code(found.code.clone())),
+            // A class is itself what students enroll in, whatever becomes of its row.
             None if draft.section_is_course => Ok(CourseKey::Code(section)),
+            None if self.unclear.contains(&section) => Err(Reason::SectionNotClear),
             None => Ok(CourseKey::Section { course, section }),
         }
     }
@@ -77,7 +76,62 @@ fn within(course: &str, section: &str) -> Box<str> {
 
 /// Settles the courses of the reading.
 pub(super) fn settle(drafts: &mut Drafts, reading: &mut Reading) -> Sections {
+    let mut sections = settle_sections(drafts, reading);
+    let moves = Moves::settle(drafts, reading, &sections);
+    leave_out_unclear(&mut sections, drafts);
+    let mut left = HashMap::new();
+    for section in sections.iter_mut().filter(|section| !section.is_course) {
+        if let Some(course) = moves.now.get(&section.key)
+            && let Some(course) = section.course.replace(course.clone())
+        {
+            left.insert(section.key.clone(), course);
+        }
+    }
+    let mut counts: HashMap<Box<str>, u32> = HashMap::new();
+    for section in sections.iter().filter(|section| !section.is_course) {
+        *counts.entry(section.course.clone().unwrap_or_default()).or_default() += 1;
+    }
+    let has_classes = sections.iter().any(|section| section.is_course && section.course.is_some());
+    let named: HashMap<_, _> =
+        drafts.courses.iter().map(|course| (course.code.clone(), Named::from(course))).collect();
+    leave_out_courses_with_sections(&counts, has_classes, drafts, reading);
+    let mut found = Sections { known: HashMap::new(), unclear: std::mem::take(&mut drafts.unclear_sections) };
+    for section in sections {
+        let count =
+            section.course.as_ref().and_then(|course| counts.get(course)).copied().unwrap_or_default();
+        let is_course = section.is_course || count > 1;
+        let code = match &section.course {
+            Some(course) if !section.is_course && is_course => within(course, &section.key),
+            Some(course) if !is_course => course.clone(),
+            _ => section.key.clone(),
+        };
+        let moved_from = left.remove(&section.key);
+        if let Some(course) = section.course.as_ref().filter(|_| !section.is_course) {
+            let other = if is_course { course.clone() } else { within(course, &section.key) };
+            let others = reading.other_codes.entry(code.clone()).or_default();
+            others.push(other);
+            let before = moves.before.get(&section.key).into_iter().flatten();
+            for earlier in moved_from.iter().chain(before).filter(|earlier| *earlier != course) {
+                others.extend([earlier.clone(), within(earlier, &section.key)]);
+            }
+        }
+        let key = section.key.clone();
+        let course = section.course.clone();
+        let known = Section { course, moved_from, code: code.clone(), is_course: section.is_course };
+        found.known.insert(key, known);
+        if is_course {
+            drafts.courses.push(course_of(section, code, &named));
+        } else {
+            skip(reading, section.origin.file, Skipped::OnlySection);
+        }
+    }
+    settle_courses(drafts, reading);
+    found
+}
+
+fn settle_sections(drafts: &mut Drafts, reading: &mut Reading) -> Vec<SectionDraft> {
     let mut sections = std::mem::take(&mut drafts.sections);
+    let keys: HashSet<_> = sections.iter().map(|section| section.key.clone()).collect();
     let settled = settle_rows(
         &mut sections,
         |section| section.key.clone(),
@@ -91,93 +145,81 @@ pub(super) fn settle(drafts: &mut Drafts, reading: &mut Reading) -> Sections {
         },
     );
     report(settled, drafts, reading, |other| Reason::Contradicts(other, "section"));
-    let mut moved_from = move_sections(&mut sections, drafts, reading);
-    let mut counts: HashMap<Box<str>, u32> = HashMap::new();
-    for section in sections.iter().filter(|section| !section.is_course) {
-        *counts.entry(section.course.clone().unwrap_or_default()).or_default() += 1;
-    }
-    let has_classes = sections.iter().any(|section| section.is_course && section.course.is_some());
-    let named: HashMap<_, _> =
-        drafts.courses.iter().map(|course| (course.code.clone(), Named::from(course))).collect();
-    leave_out_courses_with_sections(&counts, has_classes, drafts, reading);
-    let mut found = Sections::default();
-    for section in sections {
-        let count =
-            section.course.as_ref().and_then(|course| counts.get(course)).copied().unwrap_or_default();
-        let is_course = section.is_course || count > 1;
-        let code = match &section.course {
-            Some(course) if !section.is_course && is_course => within(course, &section.key),
-            Some(course) if !is_course => course.clone(),
-            _ => section.key.clone(),
-        };
-        if let Some(course) = section.course.as_ref().filter(|_| !section.is_course) {
-            let other = if is_course { course.clone() } else { within(course, &section.key) };
-            let others = reading.other_codes.entry(code.clone()).or_default();
-            others.push(other);
-            if let Some(left) = moved_from.get(&section.key) {
-                others.extend([left.clone(), within(left, &section.key)]);
-            }
-        }
-        let key = section.key.clone();
-        found.0.insert(
-            key,
-            Section {
-                course: section.course.clone(),
-                moved_from: moved_from.remove(&section.key),
-                code: code.clone(),
-                is_course: section.is_course,
-            },
-        );
-        if is_course {
-            drafts.courses.push(course_of(section, code, &named));
-        } else {
-            skip(reading, section.origin.file, Skipped::OnlySection);
-        }
-    }
-    settle_courses(drafts, reading);
-    found
+    note_unclear(keys, sections.iter().map(|section| &section.key), drafts);
+    sections
 }
 
-/// Moves sections to other courses, as the files say; returns the courses that they have left, by section.
-fn move_sections(
-    sections: &mut [SectionDraft],
+/// Notes the keys of which no row is kept.
+fn note_unclear<'a>(
+    mut keys: HashSet<Box<str>>,
+    kept: impl Iterator<Item = &'a Box<str>>,
     drafts: &mut Drafts,
-    reading: &mut Reading,
-) -> HashMap<Box<str>, Box<str>> {
-    let mut listings = std::mem::take(&mut drafts.cross_listings);
-    let settled = settle_rows(
-        &mut listings,
-        |listing| listing.section.clone(),
-        |listing| (listing.origin, None),
-        |one, two| one.course == two.course,
-    );
-    report(settled, drafts, reading, |other| Reason::Contradicts(other, "section"));
-    let mut listings: HashMap<_, _> =
-        listings.into_iter().map(|listing| (listing.section.clone(), listing)).collect();
-    let mut moved_from = HashMap::new();
-    for section in sections.iter_mut().filter(|section| !section.is_course) {
-        let Some(CrossListing { origin, course, .. }) = listings.remove(&section.key) else { continue };
-        skip(reading, origin.file, Skipped::OnlySection);
-        if let Some(left) = section.course.replace(course) {
-            moved_from.insert(section.key.clone(), left);
+) {
+    for key in kept {
+        keys.remove(key);
+    }
+    drafts.unclear_sections.extend(keys);
+}
+
+/// A section of which another row is refused may belong to another course.
+fn leave_out_unclear(sections: &mut Vec<SectionDraft>, drafts: &mut Drafts) {
+    let is_unclear =
+        |section: &mut SectionDraft| !section.is_course && drafts.unclear_sections.contains(&section.key);
+    let unclear: Vec<_> = sections.extract_if(.., is_unclear).collect();
+    for section in unclear {
+        drafts.refuse(section.origin, None, Reason::SectionNotClear);
+    }
+}
+
+/// Where sections of Canvas are and were, by section.
+struct Moves {
+    now: HashMap<Box<str>, Box<str>>,
+    /// Courses from which they have moved back.
+    before: HashMap<Box<str>, Vec<Box<str>>>,
+}
+
+impl Moves {
+    fn settle(drafts: &mut Drafts, reading: &mut Reading, sections: &[SectionDraft]) -> Self {
+        let listings = std::mem::take(&mut drafts.cross_listings);
+        let (over, mut now): (Vec<_>, Vec<_>) = listings.into_iter().partition(|listing| listing.is_over);
+        let mut before: HashMap<_, Vec<_>> = HashMap::new();
+        for CrossListing { origin, section, course, .. } in over {
+            skip(reading, origin.file, Skipped::OnlySection);
+            before.entry(section).or_default().push(course);
         }
+        let keys: HashSet<_> = now.iter().map(|listing| listing.section.clone()).collect();
+        let settled = settle_rows(
+            &mut now,
+            |listing| listing.section.clone(),
+            |listing| (listing.origin, None),
+            |one, two| one.course == two.course,
+        );
+        report(settled, drafts, reading, |other| Reason::Contradicts(other, "section"));
+        note_unclear(keys, now.iter().map(|listing| &listing.section), drafts);
+        let described: HashSet<_> = sections.iter().map(|section| &section.key).collect();
+        let (known, unknown): (Vec<_>, Vec<_>) =
+            now.into_iter().partition(|listing| described.contains(&listing.section));
+        for CrossListing { origin, section, .. } in unknown {
+            drafts.refuse(origin, None, Reason::SectionNotInFiles);
+            drafts.note_unclear(section);
+        }
+        for listing in &known {
+            skip(reading, listing.origin.file, Skipped::OnlySection);
+        }
+        let now = known.into_iter().map(|listing| (listing.section, listing.course)).collect();
+        Self { now, before }
     }
-    let mut unknown: Vec<_> = listings.into_values().map(|listing| listing.origin).collect();
-    unknown.sort_unstable();
-    for origin in unknown {
-        drafts.refuse(origin, None, Reason::SectionNotInFiles);
-    }
-    moved_from
 }
 
 struct Named {
     name: Box<str>,
     level: Option<Box<str>>,
+    standing: Standing,
 }
 
 impl From<&CourseDraft> for Named {
     fn from(course: &CourseDraft) -> Self {
-        Self { name: course.name.clone(), level: course.level.clone() }
+        Self { name: course.name.clone(), level: course.level.clone(), standing: course.standing }
     }
 }
 
@@ -192,11 +234,15 @@ fn course_of(section: SectionDraft, code: Box<str>, named: &HashMap<Box<str>, Na
         _ => section.name,
     };
     let level = section.level.or_else(|| course.and_then(|course| course.level.clone()));
-    let (origin, standing, modified) = (section.origin, section.standing, section.modified);
+    let (origin, modified) = (section.origin, section.modified);
+    // A section of Canvas goes with its course.
+    let is_gone = !section.is_course && course.is_some_and(|course| course.standing == Standing::Deleted);
+    let standing = if is_gone { Standing::Deleted } else { section.standing };
     CourseDraft { origin, code, name, level, standing, modified, has_classes: false }
 }
 
-/// A course whose sections are courses is none itself, unless somebody is enrolled in it without a section.
+/// A course whose sections are courses is none itself, unless somebody is enrolled in it without a section, or it is to be
+/// deleted: it may have been one when it had fewer sections.
 fn leave_out_courses_with_sections(
     counts: &HashMap<Box<str>, u32>,
     has_classes: bool,
@@ -210,7 +256,8 @@ fn leave_out_courses_with_sections(
     drafts.courses.retain(|course| {
         let is_divided = counts.get(&course.code).is_some_and(|count| *count > 1);
         let is_named = || texts.find(&course.code).is_some_and(|text| without.contains(&text));
-        let is_left_out = course.has_classes && has_classes || is_divided && !is_named();
+        let stays = || course.standing == Standing::Deleted || is_named();
+        let is_left_out = course.has_classes && has_classes || is_divided && !stays();
         if is_left_out {
             skip(reading, course.origin.file, Skipped::HasSections);
         }

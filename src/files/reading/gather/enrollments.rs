@@ -45,7 +45,7 @@ pub(super) fn settle(drafts: &mut Drafts, sections: &Sections, reading: &mut Rea
                 let (origin, student, wanted) = (draft.origin, draft.student, draft.wanted);
                 rows.push((EnrollmentRow { origin, student, course: *course, wanted }, draft.modified));
             }
-            Err(_) => wrong.push(draft.origin),
+            Err(reason) => wrong.push((draft.origin, reason.clone())),
         }
     }
     let others = drafts.other_rows.iter().filter_map(|draft| {
@@ -53,8 +53,8 @@ pub(super) fn settle(drafts: &mut Drafts, sections: &Sections, reading: &mut Rea
         Some((draft.student, reading.course_keys.add(key)))
     });
     reading.other_pairs = others.collect();
-    for origin in wrong {
-        drafts.refuse(origin, None, Reason::SectionOfAnotherCourse);
+    for (origin, reason) in wrong {
+        drafts.refuse(origin, None, reason);
     }
     let settled = settle_rows(
         &mut rows,

@@ -275,6 +275,24 @@ impl Refusal {
         )
     }
 
+    /// The student about whom it says something.
+    #[must_use]
+    pub fn student(&self) -> Option<StudentId> {
+        match self {
+            Self::StudentNotFound(student_id)
+            | Self::NumberTaken(student_id)
+            | Self::EnrollmentNotFound { student_id, .. }
+            | Self::OnHold { student_id, .. }
+            | Self::CourseLimitReached { student_id, .. }
+            | Self::HoldNotFound { student_id, .. }
+            | Self::NotInGroup { student_id, .. }
+            | Self::NothingToRestore { student_id, .. } => Some(*student_id),
+            Self::AlreadyEnrolled(enrollment) => Some(enrollment.student_id),
+            Self::AlreadyWaitlisted(place) => Some(place.student_id),
+            _ => None,
+        }
+    }
+
     /// The reason in one word, for metrics.
     #[must_use]
     pub fn reason(&self) -> &'static str {

@@ -299,8 +299,12 @@ async fn an_enrollment_that_ended_with_the_student_is_not_confirmed_again() {
     set().await.is_ok();
     let several = || school.post(&ana.courses_url(), all.clone()).header("idempotency-key", "several");
     several().await.is_refused(409, "already-enrolled");
+    let logic = school.course("Logic").await;
+    let drop =
+        || school.delete(&format!("{}/{}", ana.courses_url(), logic.id)).header("idempotency-key", "drop");
+    drop().await.is_refused(404, "enrollment-not-found");
     school.delete(&format!("{}?drop=true", ana.url())).await.is(204);
-    for again in [enroll(), enroll_again(), set(), several()] {
+    for again in [enroll(), enroll_again(), set(), several(), drop()] {
         again.await.is_refused(409, "idempotency-answer-not-kept");
     }
 }

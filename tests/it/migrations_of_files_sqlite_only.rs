@@ -144,8 +144,11 @@ fn a_dry_run_prints_a_script_and_changes_nothing() {
 #[test]
 fn a_dry_run_creates_no_file() {
     let found = Found::nothing();
-    let (done, script, _) = run(&found.path, &["--dry-run"]);
-    assert!(done && script.contains("create table students"), "{script}");
+    let mut migrate = matricula();
+    migrate.args(["migrate", "--dry-run", "--database"]).arg(&found.path);
+    let output = migrate.current_dir(found.path.parent().unwrap()).output().unwrap();
+    let script = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && script.contains("create table students"), "{script}");
     assert_eq!(found.files().len(), 0);
 }
 

@@ -98,7 +98,7 @@ fn run(connection: &Connection, content: Option<&FileContent>, stop: &AtomicBool
     let mut last_step = Instant::now();
     let mut large_step = *LARGE_STEPS.end();
     while !stop.load(Ordering::Relaxed) {
-        let left = checkpoint(connection, "noop")?;
+        let (left, moved_before) = checkpoint(connection, "noop")?;
         if left < SMALL_STEP {
             break;
         }
@@ -109,7 +109,11 @@ fn run(connection: &Connection, content: Option<&FileContent>, stop: &AtomicBool
                 break;
             }
             last_step = Instant::now();
-            checkpoint(connection, "passive")?;
+            let (_, moved) = checkpoint(connection, "passive")?;
+            if moved <= moved_before {
+                // A reader holds the log: the next commit tries again.
+                break;
+            }
             // Remembers the file after this step, so that a change before the next commit is noticed.
             is_intact();
             if let Some(content) = content {
@@ -129,8 +133,11 @@ fn pages_within(time: Duration, pages: i64, took: Duration) -> i64 {
     fit.clamp(*LARGE_STEPS.start(), *LARGE_STEPS.end())
 }
 
-/// Runs a checkpoint in this mode; returns how many pages of the log are not in the file yet.
-fn checkpoint(connection: &Connection, mode: &str) -> Result<i64, DbError> {
+/// Runs a checkpoint in this mode; returns how many pages of the log are not in the file yet, and how many are.
+fn checkpoint(connection: &Connection, mode: &str) -> Result<(i64, i64), DbError> {
     let sql = format!("pragma wal_checkpoint({mode})");
-    Ok(connection.query_row(&sql, [], |row| Ok(row.get::<_, i64>(1)? - row.get::<_, i64>(2)?))?)
+    Ok(connection.query_row(&sql, [], |row| {
+        let (pages, moved): (i64, i64) = (row.get(1)?, row.get(2)?);
+        Ok((pages - moved, moved))
+    })?)
 }

@@ -98,7 +98,9 @@ impl Writer {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        create_for_few(path);
+        if path != Path::new(":memory:") {
+            create_for_few(path);
+        }
         let connection = open(path, flags)?;
         // Only an empty file accepts a page size; smaller pages make commits cheaper.
         connection.pragma_update(None, "page_size", 2048)?;
@@ -248,10 +250,10 @@ impl Drop for Tx<'_> {
 }
 
 /// Creates a missing file, empty, with rights for its owner and group only: it will have names and addresses in it. The
-/// files next to it get the same rights. If it cannot be created, opening it says why.
+/// files next to it get the same rights. A link may lead to it. If it cannot be created, opening it says why.
 fn create_for_few(path: &Path) {
     let mut options = OpenOptions::new();
-    options.write(true).create_new(true);
+    options.write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o660);
     #[expect(clippy::let_underscore_must_use, reason = "opening it says why")]
@@ -324,6 +326,10 @@ mod tests {
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
         Writer::open(&path).unwrap();
         assert_eq!(mode(&path) & 0o607, 0o600);
+        let link = folder.path().join("link.db");
+        std::os::unix::fs::symlink("far.db", &link).unwrap();
+        Writer::open(&link).unwrap();
+        assert_eq!(mode(&folder.path().join("far.db")) & 0o607, 0o600);
         let shared = folder.path().join("shared.db");
         File::create(&shared).unwrap();
         std::fs::set_permissions(&shared, Permissions::from_mode(0o664)).unwrap();

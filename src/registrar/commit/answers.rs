@@ -69,18 +69,14 @@ pub(super) async fn store_answers(
     .await
 }
 
-/// The student whose data or enrollment the answer contains.
+/// The student whose data or enrollment the answer contains. After the student is deleted, it must not be given about another
+/// student with the same id.
 fn student_in(outcome: &Result<Answer, Refusal>) -> Option<StudentId> {
     match outcome {
         Ok(Answer::Student(student)) => Some(student.id),
-        Err(Refusal::NumberTaken(id)) => Some(*id),
-        // After the student is deleted, the enrollment must not be confirmed to another student with the same id.
-        Ok(Answer::Enrollment(enrollment)) | Err(Refusal::AlreadyEnrolled(enrollment)) => {
-            Some(enrollment.student_id)
-        }
+        Ok(Answer::Enrollment(enrollment)) => Some(enrollment.student_id),
         Ok(Answer::Hold(hold)) => Some(hold.student_id),
-        Err(Refusal::OnHold { student_id, .. }) => Some(*student_id),
-        Ok(Answer::Waitlisted(place)) | Err(Refusal::AlreadyWaitlisted(place)) => Some(place.student_id),
+        Ok(Answer::Waitlisted(place)) => Some(place.student_id),
         Ok(Answer::Account(Account { student_id, .. }) | Answer::Token(Token { student_id, .. })) => {
             *student_id
         }
@@ -95,8 +91,8 @@ fn student_in(outcome: &Result<Answer, Refusal>) -> Option<StudentId> {
             let first = students.next()?;
             students.all(|student| student == first).then_some(first)
         }
-        Ok(Answer::Course(_) | Answer::Seats(_) | Answer::Group(_) | Answer::Rules(_) | Answer::Gone)
-        | Err(_) => None,
+        Ok(Answer::Course(_) | Answer::Seats(_) | Answer::Group(_) | Answer::Rules(_) | Answer::Gone) => None,
+        Err(refusal) => refusal.student(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
-use axum::http::header::{ALLOW, AUTHORIZATION, HOST, ORIGIN};
+use axum::http::header::{ALLOW, AUTHORIZATION, HOST, ORIGIN, WWW_AUTHENTICATE};
 use axum::http::{HeaderMap, HeaderValue, Method, Uri};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
@@ -19,7 +19,7 @@ use crate::http::limits::wants_page;
 use crate::http::log_position;
 use crate::http::problem::{MethodNotAllowed, Problem};
 use crate::http::routes::{Allow, Policy, Verdict};
-use crate::registrar::{Caller, Identity, LogPosition, Refusal};
+use crate::registrar::{Caller, Identity, LogPosition, Refusal, Right, Rights};
 use crate::state::AppState;
 
 /// What the gate needs.
@@ -108,7 +108,12 @@ impl Gate {
             return Ok(identity);
         }
         if !identity.is_nobody() {
-            let mut refused = Problem::forbidden("You have no right to do this.").into_response();
+            let is_page = wants_page(asked.uri.path(), asked.headers);
+            let mut refused = if is_page {
+                Problem::forbidden("You have no right to do this.").into_response()
+            } else {
+                insufficient_scope(allow, identity.grants.rights)
+            };
             refused.extensions_mut().insert(Reader(identity));
             return Err(refused);
         }
@@ -187,6 +192,26 @@ impl Gate {
             None => Ok(None),
         }
     }
+}
+
+/// Says which scopes are missing, to programs as RFC 6750 has it.
+fn insufficient_scope(allow: Allow, own: Rights) -> Response {
+    let (missing, joint) = match allow {
+        Allow::AllOf(rights) => (rights, "and"),
+        Allow::AnyOf(rights) => (rights, "or"),
+        Allow::Anyone | Allow::Visitors | Allow::SignedIn => (Rights::NONE, ""),
+    };
+    let missing = Right::ALL.into_iter().filter(|right| missing.has(*right) && !own.has(*right));
+    let missing: Vec<_> = missing.map(Right::as_str).collect();
+    let scopes = missing.iter().map(|scope| format!("`{scope}`")).collect::<Vec<_>>();
+    let detail =
+        format!("You have no right to do this: it needs the scope {}.", scopes.join(&format!(" {joint} ")));
+    let mut refused = Problem::forbidden(detail).into_response();
+    let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", missing.join(" "));
+    if let Ok(challenge) = HeaderValue::from_str(&challenge) {
+        refused.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+    }
+    refused
 }
 
 /// Whether a browser says that a page of this server sent the request. Sites of `--cors-origin` use tokens.

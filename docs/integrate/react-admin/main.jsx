@@ -22,7 +22,10 @@ async function httpClient(url, options = {}) {
   }
 }
 
-/** The password of the form is a token of matricula. */
+/**
+ * The password of the form is a token of matricula. There is no `getPermissions`: with one that answers at once, react-admin
+ * may go back and forth between the list and the form on a slow machine.
+ */
 const authProvider = {
   login: async ({ password }) => {
     sessionStorage.setItem('token', password);
@@ -35,7 +38,6 @@ const authProvider = {
   checkError: async ({ status }) => {
     if (status === 401) throw new Error('The token is not valid any more.');
   },
-  getPermissions: async () => undefined,
 };
 
 const search = [<SearchInput source="q" alwaysOn key="q" />];
@@ -87,6 +89,7 @@ createRoot(document.getElementById('root')).render(
     title="Registrar’s desk"
     dataProvider={jsonServerProvider(api, httpClient)}
     authProvider={authProvider}
+    requireAuth
     disableTelemetry
   >
     <Resource

@@ -25,6 +25,19 @@ use crate::state::App;
 /// The page with all imports.
 pub(super) const PAGE: &str = "/imports";
 
+/// The lists of the whole school, without the endings of their files.
+const LISTS: &[(&str, &str)] = &[
+    ("All students", "/api/v1/exports/students"),
+    ("All courses", "/api/v1/exports/courses"),
+    ("All enrollments", "/api/v1/exports/enrollments"),
+    ("All waitlists", "/api/v1/exports/waitlists"),
+];
+/// All of them as other systems read them.
+const ARCHIVES: &[(&str, &str)] = &[
+    ("Everything for Canvas", "/api/v1/exports/canvas.zip"),
+    ("Everything as OneRoster", "/api/v1/exports/oneroster.zip"),
+];
+
 #[derive(Template)]
 #[template(path = "imports.html")]
 struct ImportsPage {

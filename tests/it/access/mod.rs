@@ -292,6 +292,22 @@ async fn health_does_not_ask_who_it_is_and_a_sample_needs_every_right() {
 }
 
 #[tokio::test]
+async fn an_empty_school_offers_only_what_the_reader_may_add() {
+    let school = School::open().await;
+    let admin = create(&school, None, json!({"name": "admin", "role": "admin"})).await;
+    let reader = json!({"name": "x", "role": "registrar", "scopes": ["catalogue:read", "students:read"]});
+    let reader = create(&school, Some(&admin), reader).await;
+    for (path, form) in [("/courses", "/courses/new"), ("/students", "/students/new")] {
+        for (token, is_offered) in [(&admin, true), (&reader, false)] {
+            let page = school.get(path).with_token(token).await.is_ok();
+            for offer in [form, "/sample"] {
+                assert_eq!(page.text().contains(&format!("\"{offer}\"")), is_offered, "{offer} on {path}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_student_lists_their_places_on_waitlists_page_by_page() {
     let (school, tokens) = school().await;
     let admin = |request: RequestBuilder| request.with_token(&tokens.admin);

@@ -348,12 +348,20 @@ async fn pages_offer_files_to_those_who_may_have_them() {
         ("/students", "/api/v1/exports/students"),
         ("/courses", "/api/v1/exports/courses"),
         ("/courses/1", "/api/v1/courses/1/students"),
+        ("/imports", "/api/v1/exports/students"),
+        ("/imports", "/api/v1/exports/courses"),
+        ("/imports", "/api/v1/exports/enrollments"),
+        ("/imports", "/api/v1/exports/waitlists"),
     ] {
         let page = page(path, &admin).await;
         for link in [format!("{file}.csv?bom=true"), format!("{file}.xlsx")] {
             assert!(page.contains(&format!("href=\"{link}\"")), "{path}: {page}");
             school.get(&link).with_token(&admin).await.is_ok();
         }
+    }
+    for archive in ["/api/v1/exports/canvas.zip", "/api/v1/exports/oneroster.zip"] {
+        assert!(page("/imports", &admin).await.contains(&format!("href=\"{archive}\"")), "{archive}");
+        school.get(archive).with_token(&admin).await.is_ok();
     }
     // The day is not over.
     let past = page("/courses/1?as_of=2026-09-01", &admin).await;

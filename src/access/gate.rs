@@ -19,7 +19,7 @@ use crate::http::limits::wants_page;
 use crate::http::log_position;
 use crate::http::problem::{MethodNotAllowed, Problem};
 use crate::http::routes::{Allow, Policy, Verdict};
-use crate::registrar::{Caller, Identity, LogPosition, Refusal, Right, Rights};
+use crate::registrar::{Caller, Identity, LogPosition, Refusal, Right, Rights, Role};
 use crate::state::AppState;
 
 /// What the gate needs.
@@ -112,7 +112,7 @@ impl Gate {
             let mut refused = if is_page {
                 Problem::forbidden("You have no right to do this.").into_response()
             } else {
-                insufficient_scope(allow, identity.grants.rights)
+                insufficient_scope(allow, &identity)
             };
             refused.extensions_mut().insert(Reader(identity));
             return Err(refused);
@@ -194,20 +194,24 @@ impl Gate {
     }
 }
 
-/// Says which scopes are missing, to programs as RFC 6750 has it.
-fn insufficient_scope(allow: Allow, own: Rights) -> Response {
-    let (missing, joint) = match allow {
-        Allow::AllOf(rights) => (rights, "and"),
-        Allow::AnyOf(rights) => (rights, "or"),
-        Allow::Anyone | Allow::Visitors | Allow::SignedIn => (Rights::NONE, ""),
+/// Says which scopes are missing, to programs as RFC 6750 has it: those that are necessary. Of scopes that would each do, it
+/// names one that the role has.
+fn insufficient_scope(allow: Allow, identity: &Identity) -> Response {
+    let has = |rights: Rights| Right::ALL.into_iter().filter(move |right| rights.has(*right));
+    let missing: Vec<_> = match allow {
+        Allow::AllOf(rights) => has(rights).filter(|right| !identity.grants.has(*right)).collect(),
+        Allow::AnyOf(rights) => {
+            let of_role = identity.role.map_or(Rights::ALL, Role::rights);
+            has(rights.and(of_role)).chain(has(rights)).take(1).collect()
+        }
+        Allow::Anyone | Allow::Visitors | Allow::SignedIn => Vec::new(),
     };
-    let missing = Right::ALL.into_iter().filter(|right| missing.has(*right) && !own.has(*right));
-    let missing: Vec<_> = missing.map(Right::as_str).collect();
-    let scopes = missing.iter().map(|scope| format!("`{scope}`")).collect::<Vec<_>>();
-    let detail =
-        format!("You have no right to do this: it needs the scope {}.", scopes.join(&format!(" {joint} ")));
+    let scopes: Vec<_> = missing.iter().map(|right| format!("`{}`", right.as_str())).collect();
+    let word = if scopes.len() == 1 { "scope" } else { "scopes" };
+    let detail = format!("You have no right to do this: it needs the {word} {}.", scopes.join(" and "));
     let mut refused = Problem::forbidden(detail).into_response();
-    let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", missing.join(" "));
+    let names: Vec<_> = missing.into_iter().map(Right::as_str).collect();
+    let challenge = format!("Bearer error=\"insufficient_scope\", scope=\"{}\"", names.join(" "));
     if let Ok(challenge) = HeaderValue::from_str(&challenge) {
         refused.headers_mut().insert(WWW_AUTHENTICATE, challenge);
     }

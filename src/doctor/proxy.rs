@@ -4,8 +4,9 @@ use std::time::{Duration, Instant};
 
 use axum::http::Uri;
 use axum::http::uri::{Authority, Scheme};
-use reqwest::StatusCode;
+use reqwest::header::CONTENT_TYPE;
 use reqwest::redirect::Policy;
+use reqwest::{Response, StatusCode};
 
 use super::finding::Finding;
 use crate::config::PublicUrl;
@@ -32,7 +33,7 @@ async fn ask(url: &PublicUrl) -> Result<Vec<Finding>, String> {
     let response =
         client.get(format!("{}{ECHO}", url.as_str())).send().await.map_err(|error| chain(&error))?;
     if response.status() != StatusCode::OK {
-        return Ok(vec![refused(response.status())]);
+        return Ok(vec![refused(&response)]);
     }
     let (mut body, mut first) = (Vec::new(), None);
     let mut response = response;
@@ -59,8 +60,14 @@ fn chain(error: &dyn std::error::Error) -> String {
     text
 }
 
-fn refused(status: StatusCode) -> Finding {
-    let (detail, advice) = match status {
+fn refused(response: &Response) -> Finding {
+    let kind = response.headers().get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    let is_problem = kind.is_some_and(|kind| kind.starts_with("application/problem+json"));
+    let (detail, advice) = match response.status() {
+        status @ (StatusCode::FORBIDDEN | StatusCode::UNAUTHORIZED) if !is_problem => (
+            format!("something in front of the server refuses the request ({status})"),
+            "look at the rules of the proxy for addresses and passwords (nginx: allow, deny, auth_basic)",
+        ),
         StatusCode::FORBIDDEN => (
             "the server refuses the request, which arrives for another host".to_owned(),
             "let the proxy pass on the Host header (nginx: proxy_set_header Host $host), and set --public-url to the address \

@@ -104,11 +104,10 @@ impl StreamRequest {
             self.0.as_ref().map(|last| last.to_str().unwrap_or_default().parse::<Number>()).transpose();
         let last =
             last.map_err(|detail| invalid(vec![json!({"parameter": "Last-Event-ID", "detail": detail})]))?;
-        match (last, &query.after, filter.after) {
-            (Some(Number(last)), ..) => Ok(last),
-            (None, Some(Number(after)), _) => Ok(*after),
-            (None, None, Some(after)) => Ok(after),
-            (None, None, None) => Ok(store::last_seq(viewer.db()).await?),
+        let asked = last.as_ref().or(query.after.as_ref()).map(|Number(seq)| *seq);
+        match asked.max(filter.after) {
+            Some(after) => Ok(after),
+            None => Ok(store::last_seq(viewer.db()).await?),
         }
     }
 }
@@ -207,10 +206,11 @@ impl LogQuery {
     fn ensure_endless(&self) -> Result<(), Problem> {
         let refused =
             |parameter, detail| Err(invalid(vec![json!({"parameter": parameter, "detail": detail})]));
-        match (&self.limit, &self.until) {
-            (Some(_), _) => refused("limit", "is not allowed for a stream, which has no pages"),
-            (None, Some(_)) => refused("until", "is not allowed for a stream, which does not end"),
-            (None, None) => Ok(()),
+        match self {
+            Self { limit: Some(_), .. } => refused("limit", "is not allowed for a stream, which has no pages"),
+            Self { total: Some(_), .. } => refused("total", "is not allowed for a stream, which has no pages"),
+            Self { until: Some(_), .. } => refused("until", "is not allowed for a stream, which does not end"),
+            _ => Ok(()),
         }
     }
 }

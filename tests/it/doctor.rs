@@ -324,6 +324,8 @@ async fn what_a_proxy_does_wrong_is_found() {
     findings.has("wrong", "stream", "holds back answers");
     let url = proxy(school.address, Way { host: "courses.example.edu", ..GOOD }).await;
     doctor_at(&school, &url).await.has("wrong", "proxy", "which arrives for another host");
+    let url = gatekeeper().await;
+    doctor_at(&school, &url).await.has("wrong", "proxy", "something in front of the server refuses");
     doctor_at(&school, "http://127.0.0.1:1").await.has("wrong", "proxy", "cannot be reached");
 
     let limits = RequestLimits {
@@ -333,6 +335,15 @@ async fn what_a_proxy_does_wrong_is_found() {
     let school = School::open_with(limits).await;
     let url = proxy(school.address, GOOD).await;
     doctor_at(&school, &url).await.has("wrong", "public URL", "it is https://courses.example.edu, and not");
+}
+
+/// A proxy that lets nobody in; returns its address.
+async fn gatekeeper() -> String {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let refuse = axum::Router::new().fallback(async || (axum::http::StatusCode::FORBIDDEN, "403 Forbidden"));
+    tokio::spawn(async move { axum::serve(listener, refuse).await });
+    format!("http://{address}")
 }
 
 /// The findings of a doctor who asks a running server at this address.

@@ -108,6 +108,10 @@ async fn a_listener_may_filter() {
     assert_eq!(of_ben.seqs(3).await, [2, 5, 7]);
     assert_eq!(drops.seqs(2).await, [6, 7]);
     assert_eq!(since.seqs(7).await, [1, 2, 3, 4, 5, 6, 7]);
+    school.let_pass(std::time::Duration::from_hours(1));
+    let mut later = school.get(&format!("{EVENTS}?after=1&since=2026-09-01T08:30:00Z")).listen().await;
+    ana.enrolls_in(&algebra).await.is_created();
+    assert_eq!(later.seqs(1).await, [8]);
     school.close().await;
     assert_eq!(of_others.next().await, None);
 }
@@ -143,6 +147,8 @@ async fn a_stream_has_no_pages() {
     let stream = |path: &str| school.get(path).header("accept", "text/html, text/event-stream;q=0.9");
     let problem = stream(&format!("{EVENTS}?limit=5")).await.is_refused(400, "invalid-request");
     assert_eq!(errors(&problem), ["limit: is not allowed for a stream, which has no pages"]);
+    let problem = stream(&format!("{EVENTS}?after=1&total=3")).await.is_refused(400, "invalid-request");
+    assert_eq!(errors(&problem), ["total: is not allowed for a stream, which has no pages"]);
     let problem = stream(&format!("{EVENTS}?until=2026-09-01T08:00:00Z")).await;
     let problem = problem.is_refused(400, "invalid-request");
     assert_eq!(errors(&problem), ["until: is not allowed for a stream, which does not end"]);

@@ -19,7 +19,7 @@ use crate::http::limits::wants_page;
 use crate::http::log_position;
 use crate::http::problem::{MethodNotAllowed, Problem};
 use crate::http::routes::{Allow, Policy, Verdict};
-use crate::registrar::{Caller, Identity, LogPosition, Refusal, Right, Rights, Role};
+use crate::registrar::{Actor, Caller, Identity, LogPosition, Refusal, Right, Rights, Role};
 use crate::state::AppState;
 
 /// What the gate needs.
@@ -108,11 +108,10 @@ impl Gate {
             return Ok(identity);
         }
         if !identity.is_nobody() {
-            let is_page = wants_page(asked.uri.path(), asked.headers);
-            let mut refused = if is_page {
-                Problem::forbidden("You have no right to do this.").into_response()
-            } else {
+            let mut refused = if matches!(identity.actor, Actor::Token(_)) {
                 insufficient_scope(allow, &identity)
+            } else {
+                Problem::forbidden("You have no right to do this.").into_response()
             };
             refused.extensions_mut().insert(Reader(identity));
             return Err(refused);

@@ -207,9 +207,15 @@ impl LogQuery {
         let refused =
             |parameter, detail| Err(invalid(vec![json!({"parameter": parameter, "detail": detail})]));
         match self {
-            Self { limit: Some(_), .. } => refused("limit", "is not allowed for a stream, which has no pages"),
-            Self { total: Some(_), .. } => refused("total", "is not allowed for a stream, which has no pages"),
-            Self { until: Some(_), .. } => refused("until", "is not allowed for a stream, which does not end"),
+            Self { limit: Some(_), .. } => {
+                refused("limit", "is not allowed for a stream, which has no pages")
+            }
+            Self { total: Some(_), .. } => {
+                refused("total", "is not allowed for a stream, which has no pages")
+            }
+            Self { until: Some(_), .. } => {
+                refused("until", "is not allowed for a stream, which does not end")
+            }
             _ => Ok(()),
         }
     }

@@ -11,7 +11,8 @@ use super::steps::{HeldBack, Obstacle, Pair, Party, Plan, RecordStep};
 use super::store::{self, Taken};
 use crate::db::{Db, DbError};
 use crate::files::reading::{
-    FileKind, FileRefusal, Format, Origin, Processing, Reading, Reference, Standing, StudentKey, Wanted,
+    FileKind, FileReading, FileRefusal, Format, Origin, Processing, Reading, Reference, Standing, StudentKey,
+    Wanted,
 };
 use crate::registrar::{Course, CourseId, Record, Student, StudentId};
 
@@ -113,8 +114,11 @@ impl Unmentioned {
         };
         let has_courses_of_people = reading.files.iter().any(|file| file.format == Some(Format::MoodleUsers));
         let of_people = has_courses_of_people.then_some(FileKind::People);
-        // These decide in which course a student of a section is.
-        let of_sections = [FileKind::Sections, FileKind::CrossListings];
+        // In Canvas, these decide in which course a student of a section is.
+        let is_of_canvas = |file: &FileReading| file.format == Some(Format::Canvas);
+        let has_sections = reading.files.iter().any(is_of_canvas);
+        let of_sections = has_sections.then_some([FileKind::Sections, FileKind::CrossListings]);
+        let of_sections = of_sections.into_iter().flatten();
         let kinds: Vec<_> = of_people.into_iter().chain(of_sections).chain([FileKind::Enrollments]).collect();
         let obstacle = no_rows(stays, "an enrollment").or_else(|| unread(reading, &kinds)).or_else(unclear);
         let rows = reading.enrollments.iter().map(|row| (row.student, row.course));

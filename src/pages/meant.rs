@@ -7,11 +7,13 @@ use crate::http::fields;
 use crate::lists::{Limit, Page, Wanted};
 use crate::registrar::{Student, StudentId};
 use crate::state::App;
-use crate::students::store::students_called;
-use crate::text::folded;
+use crate::students::store::{find, students_called};
+use crate::text::{folded, look};
 
 /// Students of one line who are named, if several fit.
 const MAX_NAMED: usize = 3;
+/// Words of a line: more than any spreadsheet has about a student. Each may need a search.
+const MAX_WORDS: usize = 60;
 
 /// A field of a form in which people name a student, if there is one.
 pub(super) fn typed_student(value: &Value) -> Result<Option<String>, String> {
@@ -41,41 +43,68 @@ pub(super) async fn student_meant(
 ///
 /// # Errors
 /// When the database cannot be read.
-pub(super) async fn student_of_line(app: &App, line: &str) -> Result<Result<Student, String>, DbError> {
-    let whole = line.trim();
-    let known = with_identifier(app, whole, true).await?;
-    if !known.is_empty() {
-        return Ok(only_one(known));
+pub(super) async fn student_of_line(app: &App, text: &str) -> Result<Result<Student, String>, DbError> {
+    let columns = columns(text);
+    if columns.iter().flat_map(|column| column.split(' ')).count() > MAX_WORDS {
+        return Ok(Err(format!(
+            "This line has more than {MAX_WORDS} words. Put each student on a line of their own."
+        )));
     }
     let mut line = Line::default();
-    for column in columns(whole) {
-        let known = with_identifier(app, column, false).await?;
-        if !known.is_empty() {
-            line.narrow(known);
-        } else if column != whole && looks_like_identifier(column) {
-            return Ok(Err(format!("Nobody has the number or address {column}.")));
-        } else {
-            line.words.extend(name_words(column));
-        }
+    for column in &columns {
+        line.read(app, column).await?;
     }
-    line.words.sort_unstable();
-    match line.identified.take() {
-        Some(known) => Ok(line.choose(known)),
-        None => Ok(with_name(app, &line.words).await?.and_then(|named| only_one(best(named, whole)))),
+    if let Some(known) = line.identified.take() {
+        return Ok(line.choose(known));
     }
+    let named = with_name(app, &columns.join(" ")).await?;
+    if let (Ok([]), [unknown, ..]) = (named.as_deref(), &line.unknown[..])
+        && columns.join(" ") != *unknown
+    {
+        return Ok(Err(nobody_has(unknown)));
+    }
+    let whole = if let [column] = &columns[..] { Some(same_case(column)) } else { None };
+    Ok(named.and_then(|named| only_one(written_so(named, whole.as_deref()))))
 }
 
-/// What the columns of a line say.
+/// What a line says.
 #[derive(Default)]
 struct Line {
     /// Who has all of its numbers and addresses, if it has any.
     identified: Option<Vec<Student>>,
-    /// The words of all other columns, sorted.
-    words: Vec<String>,
+    /// Whether one of these is a number. Members of a family may share an address.
+    has_number: bool,
+    /// What looks like a number or an address, and is nobody's.
+    unknown: Vec<String>,
+    /// All other words.
+    words: Vec<Word>,
 }
 
 impl Line {
-    fn narrow(&mut self, known: Vec<Student>) {
+    /// Reads a column, in which words may belong to different columns of a list.
+    async fn read(&mut self, app: &App, column: &str) -> Result<(), DbError> {
+        let known = with_identifier(app, column).await?;
+        if !known.is_empty() {
+            self.narrow(column, known);
+            return Ok(());
+        }
+        for word in column.split(' ') {
+            if !looks_like_identifier(word) {
+                self.words.extend(words(word));
+                continue;
+            }
+            let known = if word == column { Vec::new() } else { with_identifier(app, word).await? };
+            if known.is_empty() {
+                self.unknown.push(word.to_owned());
+            } else {
+                self.narrow(word, known);
+            }
+        }
+        Ok(())
+    }
+
+    fn narrow(&mut self, text: &str, known: Vec<Student>) {
+        self.has_number |= !text.contains('@');
         let is_known = |student: &Student| known.iter().any(|other| other.id == student.id);
         match &mut self.identified {
             Some(identified) => identified.retain(is_known),
@@ -83,42 +112,60 @@ impl Line {
         }
     }
 
-    /// Of the students with its numbers and addresses, the one whose name it has. Other columns may be about anything, but one
-    /// word of the name alone does not make them right: siblings share an address and a family name.
+    /// Of the students with its numbers and addresses, the one whose name it has.
     fn choose(&self, mut known: Vec<Student>) -> Result<Student, String> {
-        let name = |student: &Student| sorted_words(student.name.as_deref().unwrap_or_default());
-        known.retain(|student| {
-            let name = name(student);
-            let is_in = |some: &[String], all: &[String]| some.iter().all(|word| all.contains(word));
-            name == self.words || name.len() > 1 && is_in(&name, &self.words) || is_in(&self.words, &name)
-        });
-        if known.iter().any(|student| name(student) == self.words) {
-            known.retain(|student| name(student) == self.words);
+        known.retain(|student| self.agrees_with(student));
+        let least = known.iter().map(|student| self.left_over(student)).min();
+        known.retain(|student| Some(self.left_over(student)) == least);
+        match (&known[..], &self.unknown[..]) {
+            ([], [unknown, ..]) => Err(nobody_has(unknown)),
+            ([], []) => Err("The parts of this line mean different students.".to_owned()),
+            _ => only_one(known),
         }
-        if known.is_empty() {
-            return Err("The parts of this line mean different students.".to_owned());
-        }
-        only_one(known)
+    }
+
+    /// Whether it says nothing against the student. Next to the whole name, other columns may be about anything; but a name of
+    /// one word may be the family name of somebody else with the address.
+    fn agrees_with(&self, student: &Student) -> bool {
+        let name = words_of_name(student);
+        let is_in =
+            |some: &[Word], all: &[Word]| some.iter().all(|word| all.iter().any(|other| word.fits(other)));
+        let is_whole = !name.is_empty() && is_in(&name, &self.words);
+        is_whole && (self.has_number || name.len() > 1 || self.words.len() == 1)
+            || self.unknown.is_empty() && is_in(&self.words, &name)
+    }
+
+    /// How many words are only in the line, or only in the name of the student.
+    fn left_over(&self, student: &Student) -> usize {
+        let name = words_of_name(student);
+        let only_in = |some: &[Word], all: &[Word]| {
+            some.iter().filter(|word| !all.iter().any(|other| word.fits(other))).count()
+        };
+        only_in(&self.words, &name) + only_in(&name, &self.words)
     }
 }
 
-/// Who has this number, or this address in any case. In a column of its own, a number without a `#` may be that of the row, so
-/// the number that pages show for students without one counts there only with it.
-async fn with_identifier(app: &App, text: &str, is_whole_line: bool) -> Result<Vec<Student>, DbError> {
-    let bare = text.strip_prefix('#').unwrap_or(text);
-    let bare = bare.strip_prefix("mailto:").unwrap_or(bare);
+/// Who has this number, or this address in any case; with a `#`, who is shown with this number by pages because they have none
+/// of their own.
+async fn with_identifier(app: &App, text: &str) -> Result<Vec<Student>, DbError> {
+    let shown = text.strip_prefix('#');
+    if let Some(id) = shown.and_then(|id| id.parse().ok()).map(StudentId)
+        && let Some(student) = find(&app.viewer, id).await?.filter(|student| student.number.is_none())
+    {
+        return Ok(vec![student]);
+    }
+    // Spreadsheets show an apostrophe before a number that is text.
+    let bare = shown.or_else(|| text.strip_prefix('\'')).unwrap_or(text);
+    let is_link = bare.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("mailto:"));
+    let bare = if is_link { &bare[7..] } else { bare };
     let Ok(search) = bare.parse() else { return Ok(Vec::new()) };
     // Who has exactly this number comes first, however many have it in their names and addresses.
     let limit = if bare.contains('@') { Limit::MAX } else { Limit::PAGE };
     let wanted = Wanted { search: Some(search), ..Wanted::default() };
     let mut known = app.students.list(&app.viewer, &wanted, &Page::first(limit)).await?.rows;
-    let may_be_id = is_whole_line || text.starts_with('#');
     let is_text =
         |field: &Option<String>| field.as_ref().is_some_and(|field| same_case(field) == same_case(bare));
-    known.retain(|student| {
-        let has_id = may_be_id && student.number.is_none() && student.id.to_string() == bare;
-        has_id || is_text(&student.number) || is_text(&student.email)
-    });
+    known.retain(|student| is_text(&student.number) || is_text(&student.email));
     // Numbers that differ in case are different numbers.
     let is_exact = |student: &Student| student.number.as_deref() == Some(bare);
     if known.iter().any(is_exact) {
@@ -128,8 +175,10 @@ async fn with_identifier(app: &App, text: &str, is_whole_line: bool) -> Result<V
 }
 
 /// Who has these words as a name, in any order; or why that cannot be said.
-async fn with_name(app: &App, words: &[String]) -> Result<Result<Vec<Student>, String>, DbError> {
-    let Ok(search) = words.join(" ").parse() else { return Ok(Ok(Vec::new())) };
+async fn with_name(app: &App, text: &str) -> Result<Result<Vec<Student>, String>, DbError> {
+    let typed: Vec<_> = words(text).collect();
+    let plain: Vec<_> = typed.iter().map(|word| &*word.plain).collect();
+    let Ok(search) = plain.join(" ").parse() else { return Ok(Ok(Vec::new())) };
     let wanted = Wanted { search: Some(search), ..Wanted::default() };
     let list = app.students.list(&app.viewer, &wanted, &Page::first(Limit::MAX)).await?;
     if list.next.is_some() {
@@ -137,14 +186,19 @@ async fn with_name(app: &App, words: &[String]) -> Result<Result<Vec<Student>, S
         return Ok(Err(many.to_owned()));
     }
     let mut named = list.rows;
-    named.retain(|student| sorted_words(student.name.as_deref().unwrap_or_default()) == words);
+    named.retain(|student| {
+        let mut name = words_of_name(student);
+        typed.iter().all(|word| {
+            let place = name.iter().position(|other| word.is(other));
+            place.map(|place| name.swap_remove(place)).is_some()
+        }) && name.is_empty()
+    });
     Ok(Ok(named))
 }
 
 /// Those whose name is written exactly so, if there are any.
-fn best(mut named: Vec<Student>, whole: &str) -> Vec<Student> {
-    let is_exact =
-        |student: &Student| student.name.as_ref().is_some_and(|name| same_case(name) == same_case(whole));
+fn written_so(mut named: Vec<Student>, whole: Option<&str>) -> Vec<Student> {
+    let is_exact = |student: &Student| student.name.as_ref().map(|name| same_case(name)).as_deref() == whole;
     if named.iter().any(is_exact) {
         named.retain(is_exact);
     }
@@ -159,29 +213,63 @@ fn only_one(mut students: Vec<Student>) -> Result<Student, String> {
     }
 }
 
-/// The columns of a line that have something in them.
-fn columns(line: &str) -> impl Iterator<Item = &str> {
-    let separators = |letter: char| matches!(letter, '\t' | ';' | ',' | '<' | '>' | '"' | '(' | ')');
-    line.split(separators).map(str::trim).filter(|column| !column.is_empty())
+fn nobody_has(unknown: &str) -> String {
+    format!("Nobody has the number or address {unknown}.")
 }
 
-/// Whether a column that is nobody's number or address was meant as one.
-fn looks_like_identifier(column: &str) -> bool {
-    let is_word = !column.contains(char::is_whitespace);
-    column.contains('@') || is_word && column.contains(|letter: char| letter.is_ascii_digit())
+/// The columns of a line that have something in them, as people see them.
+fn columns(line: &str) -> Vec<String> {
+    let separators = |letter: char| {
+        matches!(
+            letter,
+            '\t' | ';' | ',' | '<' | '>' | '"' | '(' | ')' | '|' | '\u{ff0c}' | '\u{ff1b}' | '\u{3001}'
+        )
+    };
+    let seen = line.split(separators).map(|column| look(column).trim().to_owned());
+    seen.filter(|column| !column.is_empty()).collect()
 }
 
-/// The words of a name as people type them, without the differences that a search ignores.
-fn name_words(text: &str) -> Vec<String> {
-    let is_letter = |letter: char| letter.is_alphanumeric() || matches!(letter, '\'' | '-');
-    let folded = folded(text);
-    folded.split(|letter| !is_letter(letter)).filter(|word| !word.is_empty()).map(str::to_owned).collect()
+/// Whether a word that is nobody's number or address was meant as one.
+fn looks_like_identifier(word: &str) -> bool {
+    word.contains(|letter: char| letter == '@' || letter.is_numeric())
 }
 
-fn sorted_words(name: &str) -> Vec<String> {
-    let mut words = name_words(name);
-    words.sort_unstable();
-    words
+/// A word of a name.
+#[derive(Debug, PartialEq, Eq)]
+struct Word {
+    /// As it is written, in lower case.
+    written: String,
+    /// Without accents.
+    plain: String,
+}
+
+impl Word {
+    /// Whether it is the same word. People leave out accents, and lists do, but with other accents it is another word.
+    fn is(&self, other: &Self) -> bool {
+        let may_lack_accents = self.written == self.plain || other.written == other.plain;
+        self.written == other.written || may_lack_accents && self.plain == other.plain
+    }
+
+    /// Whether it is the same word, or one of the two is the initial of the other.
+    fn fits(&self, other: &Self) -> bool {
+        let is_initial_of =
+            |one: &Self, other: &Self| one.plain.chars().count() == 1 && other.plain.starts_with(&one.plain);
+        self.is(other) || is_initial_of(self, other) || is_initial_of(other, self)
+    }
+}
+
+fn words(text: &str) -> impl Iterator<Item = Word> {
+    let is_between = |letter: char| {
+        letter.is_whitespace() || letter.is_ascii_punctuation() && !matches!(letter, '\'' | '-')
+    };
+    let written = same_case(&look(text));
+    let words: Vec<_> = written.split(is_between).map(|word| word.trim_matches('-').to_owned()).collect();
+    let words = words.into_iter().map(|written| Word { plain: folded(&written), written });
+    words.filter(|word| !word.plain.is_empty())
+}
+
+fn words_of_name(student: &Student) -> Vec<Word> {
+    words(student.name.as_deref().unwrap_or_default()).collect()
 }
 
 fn same_case(text: &str) -> String {
@@ -200,20 +288,24 @@ fn several(students: &[Student]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{columns, name_words};
+    use super::{columns, words};
 
     #[test]
     fn a_line_is_read_by_its_columns() {
-        let read = |line| columns(line).collect::<Vec<_>>();
-        assert_eq!(read("Ana García <ana@example.edu>"), ["Ana García", "ana@example.edu"]);
-        assert_eq!(read("0042\tGarcía, Ana"), ["0042", "García", "Ana"]);
-        assert_eq!(read("Ana García (0042);"), ["Ana García", "0042"]);
-        assert!(read(";;").is_empty());
+        assert_eq!(columns("Ana García <ana@example.edu>"), ["Ana García", "ana@example.edu"]);
+        assert_eq!(columns("0042\tGarcía, Ana"), ["0042", "García", "Ana"]);
+        assert_eq!(columns("\u{feff}Ana  García (0042\u{200b});"), ["Ana García", "0042"]);
+        assert_eq!(columns(";;"), [""; 0]);
     }
 
     #[test]
-    fn words_of_names_are_compared_as_in_searches() {
-        assert_eq!(name_words("Seán O’Neil-Kim"), name_words("sean o'neil-kim"));
-        assert_eq!(name_words("García, Ana M."), ["garcia", "ana", "m"]);
+    fn words_differ_if_both_have_accents_that_differ() {
+        let is = |one: &str, other: &str| {
+            let (one, other): (Vec<_>, Vec<_>) = (words(one).collect(), words(other).collect());
+            one.len() == other.len() && one.iter().zip(&other).all(|(one, other)| one.is(other))
+        };
+        assert!(is("Seán O’Neil-Kim", "sean o'neil-kim") && is("GARCI\u{301}A", "García"));
+        assert!(!is("Hưng", "Hùng") && !is("เก้ง", "เก่ง") && !is("သန်", "သန့်"));
+        assert_eq!(words("García, Ana M. - ").count(), 3);
     }
 }

@@ -237,7 +237,7 @@ pub enum Refusal {
     KeyReused,
     /// The request was carried out before, and its stored answer was deleted or cannot be read.
     #[error(
-        "A request with this Idempotency-Key was carried out, but its answer is no longer available: it was deleted with the student, or stored by another version of the server. Read the record to see the result."
+        "A request with this Idempotency-Key was answered before, but the answer is no longer available: it was deleted with the student, or stored by another version of the server. Read the record to see the result."
     )]
     #[serde(skip)]
     AnswerNotKept,

@@ -1,6 +1,6 @@
 //! The connection that writes, and its transactions.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -250,14 +250,17 @@ impl Drop for Tx<'_> {
 }
 
 /// Creates a missing file, empty, with rights for its owner and group only: it will have names and addresses in it. The
-/// files next to it get the same rights. A link may lead to it. If it cannot be created, opening it says why.
+/// files next to it get the same rights. If it cannot be created, opening it says why. It never opens a file that is there:
+/// closing that again would release the locks that SQLite holds on it in this process.
 fn create_for_few(path: &Path) {
+    // A link may lead to the missing file.
+    let target = fs::read_link(path).map(|target| path.parent().unwrap_or(path).join(target));
     let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
+    options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o660);
     #[expect(clippy::let_underscore_must_use, reason = "opening it says why")]
-    let _ = options.open(path);
+    let _ = options.open(target.as_deref().unwrap_or(path));
 }
 
 #[cfg(test)]

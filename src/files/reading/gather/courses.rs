@@ -77,6 +77,7 @@ fn within(course: &str, section: &str) -> Box<str> {
 /// Settles the courses of the reading.
 pub(super) fn settle(drafts: &mut Drafts, reading: &mut Reading) -> Sections {
     let mut sections = settle_sections(drafts, reading);
+    settle_drafts_of_courses(drafts, reading);
     let moves = Moves::settle(drafts, reading, &sections);
     leave_out_unclear(&mut sections, drafts);
     let mut left = HashMap::new();
@@ -88,7 +89,9 @@ pub(super) fn settle(drafts: &mut Drafts, reading: &mut Reading) -> Sections {
         }
     }
     let mut counts: HashMap<Box<str>, u32> = HashMap::new();
-    for section in sections.iter().filter(|section| !section.is_course) {
+    // A section that is deleted has been a course of its own, or the only one of its course, which stays.
+    let divides = |section: &&SectionDraft| !section.is_course && section.standing != Standing::Deleted;
+    for section in sections.iter().filter(divides) {
         *counts.entry(section.course.clone().unwrap_or_default()).or_default() += 1;
     }
     let has_classes = sections.iter().any(|section| section.is_course && section.course.is_some());
@@ -99,7 +102,7 @@ pub(super) fn settle(drafts: &mut Drafts, reading: &mut Reading) -> Sections {
     for section in sections {
         let count =
             section.course.as_ref().and_then(|course| counts.get(course)).copied().unwrap_or_default();
-        let is_course = section.is_course || count > 1;
+        let is_course = section.is_course || count > 1 || section.standing == Standing::Deleted;
         let code = match &section.course {
             Some(course) if !section.is_course && is_course => within(course, &section.key),
             Some(course) if !is_course => course.clone(),
@@ -180,7 +183,20 @@ struct Moves {
 
 impl Moves {
     fn settle(drafts: &mut Drafts, reading: &mut Reading, sections: &[SectionDraft]) -> Self {
-        let listings = std::mem::take(&mut drafts.cross_listings);
+        let mut listings = std::mem::take(&mut drafts.cross_listings);
+        let place = |listing: &CrossListing| (listing.section.clone(), listing.course.clone());
+        let mut places: HashSet<_> = listings.iter().map(place).collect();
+        let settled = settle_rows(
+            &mut listings,
+            place,
+            |listing| (listing.origin, None),
+            |one, two| one.is_over == two.is_over,
+        );
+        report(settled, drafts, reading, |other| Reason::Contradicts(other, "section"));
+        for listing in &listings {
+            places.remove(&place(listing));
+        }
+        drafts.unclear_sections.extend(places.into_iter().map(|(section, _)| section));
         let (over, mut now): (Vec<_>, Vec<_>) = listings.into_iter().partition(|listing| listing.is_over);
         let mut before: HashMap<_, Vec<_>> = HashMap::new();
         for CrossListing { origin, section, course, .. } in over {
@@ -269,7 +285,8 @@ fn skip(reading: &mut Reading, file: u32, skipped: Skipped) {
     *reading.files[file as usize].counts.skipped.entry(skipped).or_default() += 1;
 }
 
-fn settle_courses(drafts: &mut Drafts, reading: &mut Reading) {
+/// Keeps one draft of each course.
+fn settle_drafts_of_courses(drafts: &mut Drafts, reading: &mut Reading) {
     let mut courses = std::mem::take(&mut drafts.courses);
     let settled = settle_rows(
         &mut courses,
@@ -283,6 +300,13 @@ fn settle_courses(drafts: &mut Drafts, reading: &mut Reading) {
         },
     );
     report(settled, drafts, reading, |other| Reason::Contradicts(other, "course"));
+    drafts.courses = courses;
+}
+
+fn settle_courses(drafts: &mut Drafts, reading: &mut Reading) {
+    // A section may have the code of a course.
+    settle_drafts_of_courses(drafts, reading);
+    let mut courses = std::mem::take(&mut drafts.courses);
     refuse_lookalikes(&mut courses, |course| course.code.clone(), |course| course.origin, drafts);
     courses.sort_by_key(|course| course.origin);
     let keys = &mut reading.course_keys;

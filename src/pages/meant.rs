@@ -8,7 +8,7 @@ use crate::lists::{Limit, Page, Wanted};
 use crate::registrar::{Student, StudentId};
 use crate::state::App;
 use crate::students::store::{find, students_called};
-use crate::text::{folded, look};
+use crate::text::{folded, is_invisible, look};
 
 /// Students of one line who are named, if several fit.
 const MAX_NAMED: usize = 3;
@@ -115,8 +115,11 @@ impl Line {
     /// Of the students with its numbers and addresses, the one whose name it has.
     fn choose(&self, mut known: Vec<Student>) -> Result<Student, String> {
         known.retain(|student| self.agrees_with(student));
-        let least = known.iter().map(|student| self.left_over(student)).min();
-        known.retain(|student| Some(self.left_over(student)) == least);
+        // Of two with the address, a first name alone means neither.
+        if known.iter().any(|student| self.has_name_of(student)) {
+            let least = known.iter().map(|student| self.left_over(student)).min();
+            known.retain(|student| Some(self.left_over(student)) == least);
+        }
         match (&known[..], &self.unknown[..]) {
             ([], [unknown, ..]) => Err(nobody_has(unknown)),
             ([], []) => Err("The parts of this line mean different students.".to_owned()),
@@ -128,11 +131,15 @@ impl Line {
     /// one word may be the family name of somebody else with the address.
     fn agrees_with(&self, student: &Student) -> bool {
         let name = words_of_name(student);
-        let is_in =
-            |some: &[Word], all: &[Word]| some.iter().all(|word| all.iter().any(|other| word.fits(other)));
-        let is_whole = !name.is_empty() && is_in(&name, &self.words);
-        is_whole && (self.has_number || name.len() > 1 || self.words.len() == 1)
-            || self.unknown.is_empty() && is_in(&self.words, &name)
+        let is_whole =
+            self.has_name_of(student) && (self.has_number || name.len() > 1 || self.words.len() == 1);
+        is_whole || self.unknown.is_empty() && are_in(&self.words, &name)
+    }
+
+    /// Whether it has the whole name of the student.
+    fn has_name_of(&self, student: &Student) -> bool {
+        let name = words_of_name(student);
+        !name.is_empty() && are_in(&name, &self.words)
     }
 
     /// How many words are only in the line, or only in the name of the student.
@@ -143,6 +150,10 @@ impl Line {
         };
         only_in(&self.words, &name) + only_in(&name, &self.words)
     }
+}
+
+fn are_in(some: &[Word], all: &[Word]) -> bool {
+    some.iter().all(|word| all.iter().any(|other| word.fits(other)))
 }
 
 /// Who has this number, or this address in any case; with a `#`, who is shown with this number by pages because they have none
@@ -225,7 +236,8 @@ fn columns(line: &str) -> Vec<String> {
             '\t' | ';' | ',' | '<' | '>' | '"' | '(' | ')' | '|' | '\u{ff0c}' | '\u{ff1b}' | '\u{3001}'
         )
     };
-    let seen = line.split(separators).map(|column| look(column).trim().to_owned());
+    let is_outside = |letter: char| letter.is_whitespace() || is_invisible(letter);
+    let seen = line.split(separators).map(|column| look(column).trim_matches(is_outside).to_owned());
     seen.filter(|column| !column.is_empty()).collect()
 }
 

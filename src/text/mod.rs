@@ -11,7 +11,7 @@ use email_address::EmailAddress;
 pub use self::folding::{folded, words};
 pub use self::name_list::{MAX_GROUP_NAME, MAX_GROUPS_OF_STUDENT, group_text, joined_names, split_names};
 pub use self::spelling::{is_same, look, spellings};
-pub use self::visible::VISIBLE_TEXT;
+pub use self::visible::{VISIBLE_TEXT, is_invisible};
 
 /// The maximum length of a text, in characters.
 pub const MAX_TEXT: usize = 255;

@@ -83,7 +83,8 @@ fn changes_direction(character: char) -> bool {
 }
 
 /// Unicode's `Default_Ignorable_Code_Point`, and blank letters and symbols.
-pub(super) fn is_invisible(character: char) -> bool {
+#[must_use]
+pub fn is_invisible(character: char) -> bool {
     changes_direction(character)
         || is_joiner(character)
         || selects_a_variant(character)

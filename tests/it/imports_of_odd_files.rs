@@ -296,11 +296,55 @@ async fn nobody_loses_a_seat_to_a_row_about_sections_that_is_refused() {
         assert_eq!(report["would_vanish"][kind], 0, "{report:#}");
     }
     assert_eq!(codes().await, ["B/1"]);
-    // Back in its own course, with a word about the other; and section 2 is the only one of its course again.
+    // Back in its own course, with a word about the other.
     let report = import(&school, &moved("deleted"), &[]).is_done();
-    assert_eq!(warnings(&report, "also-in-other-course").len(), 2, "{report:#}");
+    assert_eq!(warnings(&report, "also-in-other-course").len(), 1, "{report:#}");
     assert_eq!(codes().await.len(), 2);
     let report = import(&school, &moved("deleted"), &["--mode", "full"]).is_done();
-    assert_eq!(report["would_vanish"]["enrollments"], 2, "{report:#}");
+    assert_eq!(report["would_vanish"]["enrollments"], 1, "{report:#}");
     assert_eq!(codes().await, ["A"]);
+}
+
+#[tokio::test]
+async fn a_section_keeps_its_course_when_the_number_of_sections_changes() {
+    for (before, after, code) in [
+        ("1,A,One,active\n", "1,A,One,active\n2,A,Two,deleted\n", "A"),
+        ("1,A,One,active\n2,A,Two,active\n", "1,A,One,active\n", "A/1"),
+        ("1,A,One,active\n2,A,Two,active\n", "1,A,One,active\n2,A,Two,activ\n", "A/1"),
+        ("1,A,One,active\n2,A,Two,active\n", "1,A,One,active\n2,A,Two,deleted\n", "A/1"),
+    ] {
+        for mode in ["add", "full"] {
+            let (school, files) = (School::open().await, Files::new());
+            let set = |sections: &str| {
+                [
+                    files.with("users.csv", "user_id,full_name,email,status\ns1,Ana,a@x.edu,active\n"),
+                    files.with("courses.csv", "course_id,short_name,long_name,status\nA,A,Algebra,active\n"),
+                    files.with("sections.csv", &format!("section_id,course_id,name,status\n{sections}")),
+                    files.with("enrollments.csv", "section_id,user_id,role,status\n1,s1,student,active\n"),
+                ]
+            };
+            import(&school, &set(before), &[]).is_done();
+            for _ in 0..2 {
+                let report = import(&school, &set(after), &["--mode", mode]).is_done();
+                assert_eq!(report["would_vanish"]["enrollments"], 0, "{after}{report:#}");
+                let taken = list(&school, "/api/v1/students/1/courses").await;
+                assert_eq!((taken.len(), &taken[0]["code"]), (1, &json!(code)), "{after}{report:#}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_section_that_is_deleted_by_itself_is_deleted() {
+    let (school, files) = (School::open().await, Files::new());
+    let sections = "section_id,course_id,name,status\n1,A,One,active\n2,A,Two,active\n";
+    let set = [
+        files.with("courses.csv", "course_id,short_name,long_name,status\nA,A,Algebra,active\n"),
+        files.with("sections.csv", sections),
+    ];
+    import(&school, &set, &[]).is_done();
+    let change = files.with("sections.csv", "section_id,course_id,name,status\n2,A,Two,deleted\n");
+    import(&school, &[change], &[]).is_done();
+    let courses = list(&school, "/api/v1/courses").await;
+    assert_eq!((courses.len(), &courses[0]["code"]), (1, &json!("A/1")));
 }

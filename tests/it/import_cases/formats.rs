@@ -246,6 +246,28 @@ fn nobody_enrolls_in_a_section_of_canvas_whose_course_is_not_clear() {
 }
 
 #[test]
+fn courses_and_moves_of_canvas_that_contradict_each_other_change_nothing() {
+    let courses_csv =
+        "course_id,short_name,long_name,status\nC1,BIO,Biology,active\nC1,BIO,Biology,deleted\n";
+    let sections =
+        "section_id,course_id,name,status\nS1,C1,One,active\nS2,C1,Two,active\nS3,C2,Three,active\n";
+    let moves = "xlist_course_id,section_id,status\nC3,S3,active\nC3,S3,deleted\n";
+    let set = [text("courses.csv", courses_csv), text("sections.csv", sections), text("xlists.csv", moves)];
+    let reading = read_all(&set);
+    assert_eq!(courses(&reading), ["C1/S1 One", "C1/S2 Two"]);
+    assert_eq!(
+        refused(&reading),
+        [
+            "courses.csv:2 contradicts-another-row",
+            "courses.csv:3 contradicts-another-row",
+            "sections.csv:4 section-not-clear",
+            "xlists.csv:2 contradicts-another-row",
+            "xlists.csv:3 contradicts-another-row"
+        ]
+    );
+}
+
+#[test]
 fn a_section_of_canvas_goes_with_its_course() {
     let courses_csv = "course_id,short_name,long_name,status\nC1,BIO,Biology,deleted\n";
     let sections = "section_id,course_id,name,status\nS1,C1,One,active\nS2,C1,Two,active\n";

@@ -34,7 +34,8 @@ macro_rules! id {
             type Err = String;
 
             fn from_str(text: &str) -> Result<Self, String> {
-                let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+                // `0042` is the number of a student, and no id.
+                let digits = !text.starts_with('0') && text.bytes().all(|byte| byte.is_ascii_digit());
                 let id = digits.then(|| text.parse().ok()).flatten().filter(|id| (1..=MAX_ID).contains(id));
                 id.map(Self).ok_or_else(|| format!("must be a whole number from 1 to {}", thousands(MAX_ID)))
             }

@@ -11,13 +11,16 @@ use super::Block;
 /// A document shows these for any time and any request id.
 const EXAMPLE_TIME: &str = "2026-09-01T08:00:00.000Z";
 const EXAMPLE_REQUEST: &str = "5f0c1d2e3a4b5c6d-1";
+/// A document shows this for the link with which somebody sets a password.
+const EXAMPLE_LINK: &str = "/set-password/J3vVx0bVq1cPzQe7mW2sT8hYk4nRuLd5aGf6iOjE9Xw";
 /// A document shows this for an entity tag that it has not shown before.
 const EXAMPLE_TAG: &str = "7be46a6fd9b1c2ad0f8e51c6b3927d44";
 /// The most characters that JSON may have on one line.
 const WIDTH: usize = 110;
 
-/// Times, request ids and entity tags, which differ on every run.
+/// Times, request ids, entity tags and links with secrets, which differ on every run.
 struct Varying {
+    link: Regex,
     time: Regex,
     request: Regex,
     tag: Regex,
@@ -26,6 +29,7 @@ struct Varying {
 impl Varying {
     fn new() -> Self {
         Self {
+            link: Regex::new(r"/set-password/[\w-]{20,}").unwrap(),
             time: Regex::new(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z").unwrap(),
             request: Regex::new(r"\b[0-9a-f]{16}-[0-9a-f]+\b").unwrap(),
             tag: Regex::new(r"\b[0-9a-f]{32}(?:[0-9a-f]{16})?\b").unwrap(),
@@ -33,7 +37,8 @@ impl Varying {
     }
 
     fn masked(&self, text: &str) -> String {
-        let text = self.time.replace_all(text, "<time>");
+        let text = self.link.replace_all(text, "/set-password/<secret>");
+        let text = self.time.replace_all(&text, "<time>");
         let text = self.tag.replace_all(&text, "<tag>");
         self.request.replace_all(&text, "<request id>").into_owned()
     }
@@ -43,7 +48,8 @@ impl Varying {
         let keep = |found: &regex::Captures<'_>| {
             if printed.contains(&found[0]) { found[0].to_owned() } else { EXAMPLE_TIME.to_owned() }
         };
-        let text = self.time.replace_all(text, keep);
+        let text = self.link.replace_all(text, EXAMPLE_LINK);
+        let text = self.time.replace_all(&text, keep);
         let tag = self.tag.find(printed).map_or(EXAMPLE_TAG, |found| found.as_str());
         let text = self.tag.replace_all(&text, tag);
         self.request.replace_all(&text, EXAMPLE_REQUEST).into_owned()

@@ -195,6 +195,62 @@ async fn two_students_exchange_their_seats_in_full_courses() {
 }
 
 #[tokio::test]
+async fn the_log_names_the_course_that_a_swap_gave_up_and_nothing_that_did_not_matter() {
+    let school = School::open().await;
+    let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    botany.seats(1, 5).await;
+    ana.enrolls_in(&algebra).await.is_created();
+    school.post(BATCH, json!([swap(&ana, &algebra, &botany)])).await.is_ok();
+    // The request itself frees the seat, but passes nobody over: nobody waits.
+    let body = json!([drop(&ana, &botany), enroll(&ben, &botany)]);
+    let results = school.post(&format!("{BATCH}?mode=all"), body).await.is_ok().json();
+    assert_eq!(statuses(&results), [204, 201]);
+
+    let log = school.get("/api/v1/events?type=enrollment.created").await.is_ok().json();
+    let data: Vec<_> = log.as_array().unwrap().iter().map(|entry| &entry["data"]).collect();
+    assert_eq!(data, [&json!({}), &json!({"in_place_of": algebra.id}), &json!({})]);
+}
+
+#[tokio::test]
+async fn a_swap_of_a_student_who_does_not_exist_says_so() {
+    let school = School::open().await;
+    let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
+    let operation = json!({"op": "swap", "student_id": 99, "from": algebra.id, "to": botany.id});
+    for url in [BATCH.to_owned(), format!("{BATCH}?mode=all")] {
+        let results = school.post(&url, json!([operation])).await.is_ok().json();
+        assert_eq!(statuses(&results), [404]);
+        assert_eq!(results[0]["problem"]["type"], "/problems/student-not-found");
+    }
+}
+
+#[tokio::test]
+async fn with_mode_all_a_place_on_a_waitlist_is_not_swapped_for_a_seat() {
+    let school = School::open().await;
+    let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
+    let ana = school.student("Ana").await;
+    algebra.seats(0, 5).await;
+    ana.enrolls_in(&algebra).await.is(202);
+    let all = format!("{BATCH}?mode=all");
+    let results = school.post(&all, json!([swap(&ana, &algebra, &botany)])).await.is_ok().json();
+    assert_eq!(statuses(&results), [404]);
+    assert_eq!(results[0]["problem"]["type"], "/problems/enrollment-not-found");
+    assert_eq!((ana.courses().await.len(), algebra.waitlist().await), (0, vec!["Ana".to_owned()]));
+}
+
+#[tokio::test]
+async fn with_mode_all_a_seat_can_be_given_up_and_taken_again_several_times() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    let ana = school.student("Ana").await;
+    ana.enrolls_in(&algebra).await.is_created();
+    let operations = json!([drop(&ana, &algebra), enroll(&ana, &algebra), drop(&ana, &algebra)]);
+    let results = school.post(&format!("{BATCH}?mode=all"), operations).await.is_ok().json();
+    assert_eq!(statuses(&results), [204, 201, 204]);
+    assert_eq!(algebra.roster().await, [""; 0]);
+}
+
+#[tokio::test]
 async fn one_who_waits_gets_the_seat_that_the_same_request_gives_up() {
     let school = School::open().await;
     let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;

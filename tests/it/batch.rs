@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::access::{WithToken as _, create};
 use crate::school::{Course, School, Student, errors};
 
 const BATCH: &str = "/api/v1/enrollments/batch";
@@ -248,6 +249,38 @@ async fn with_mode_all_a_seat_can_be_given_up_and_taken_again_several_times() {
     let results = school.post(&format!("{BATCH}?mode=all"), operations).await.is_ok().json();
     assert_eq!(statuses(&results), [204, 201, 204]);
     assert_eq!(algebra.roster().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn with_mode_all_students_give_up_no_seats_but_their_own() {
+    let school = School::open().await;
+    let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    for student in [&ana, &ben] {
+        student.enrolls_in(&algebra).await.is_created();
+    }
+    let admin = create(&school, None, json!({"name": "admin", "role": "admin"})).await;
+    let body = json!({"name": "phone", "role": "student", "student_id": ana.id});
+    let phone = create(&school, Some(&admin), body).await;
+    let all = format!("{BATCH}?mode=all");
+
+    for operations in [
+        vec![drop(&ben, &algebra)],
+        vec![drop(&ana, &algebra), drop(&ben, &algebra)],
+        vec![swap(&ben, &algebra, &botany)],
+        // Nor is a student told what others do not have.
+        vec![swap(&ben, &botany, &algebra)],
+        vec![drop(&ben, &botany)],
+    ] {
+        let results = school.post(&all, json!(operations)).with_token(&phone).await.is_ok().json();
+        let last = results.as_array().unwrap().last().unwrap();
+        assert_eq!(last["problem"]["type"], "/problems/student-not-found", "{results}");
+    }
+
+    let roster = school.get(&algebra.roster_url()).with_token(&admin).await.is_ok().json();
+    assert_eq!(roster.as_array().unwrap().len(), 2);
+    let own = school.post(&all, json!([swap(&ana, &algebra, &botany)])).with_token(&phone).await.is_ok();
+    assert_eq!(statuses(&own.json()), [201]);
 }
 
 #[tokio::test]

@@ -309,6 +309,17 @@ async fn the_seats_of_a_deleted_student_are_enrollments_of_their_own() {
 }
 
 #[tokio::test]
+async fn limits_that_stay_the_same_are_not_logged() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    let first = algebra.seats(3, 5).await;
+    assert_eq!(algebra.seats(3, 5).await, first);
+    let changed = school.patch(&algebra.seats_url(), json!({"capacity": 3})).await.is_ok().json();
+    assert_eq!(changed, first);
+    assert_eq!(school.log().await, ["course.created", "seats.set"]);
+}
+
+#[tokio::test]
 async fn deleting_a_course_drops_everybody() {
     let school = School::open().await;
     let [ana, ben] = school.students(["Ana", "Ben"]).await;

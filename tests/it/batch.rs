@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::access::{WithToken as _, create};
 use crate::school::{Course, School, Student, errors};
 
 const BATCH: &str = "/api/v1/enrollments/batch";
@@ -192,6 +193,94 @@ async fn two_students_exchange_their_seats_in_full_courses() {
     let results = school.post(&all, exchange).await.is_ok().json();
     assert_eq!(statuses(&results)[0], 409, "Cleo is in Botany already: {results}");
     assert_eq!(cleo.courses().await, ["Algebra", "Botany"]);
+}
+
+#[tokio::test]
+async fn the_log_names_the_course_that_a_swap_gave_up_and_nothing_that_did_not_matter() {
+    let school = School::open().await;
+    let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    botany.seats(1, 5).await;
+    ana.enrolls_in(&algebra).await.is_created();
+    school.post(BATCH, json!([swap(&ana, &algebra, &botany)])).await.is_ok();
+    // The request itself frees the seat, but passes nobody over: nobody waits.
+    let body = json!([drop(&ana, &botany), enroll(&ben, &botany)]);
+    let results = school.post(&format!("{BATCH}?mode=all"), body).await.is_ok().json();
+    assert_eq!(statuses(&results), [204, 201]);
+
+    let log = school.get("/api/v1/events?type=enrollment.created").await.is_ok().json();
+    let data: Vec<_> = log.as_array().unwrap().iter().map(|entry| &entry["data"]).collect();
+    assert_eq!(data, [&json!({}), &json!({"in_place_of": algebra.id}), &json!({})]);
+}
+
+#[tokio::test]
+async fn a_swap_of_a_student_who_does_not_exist_says_so() {
+    let school = School::open().await;
+    let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
+    let operation = json!({"op": "swap", "student_id": 99, "from": algebra.id, "to": botany.id});
+    for url in [BATCH.to_owned(), format!("{BATCH}?mode=all")] {
+        let results = school.post(&url, json!([operation])).await.is_ok().json();
+        assert_eq!(statuses(&results), [404]);
+        assert_eq!(results[0]["problem"]["type"], "/problems/student-not-found");
+    }
+}
+
+#[tokio::test]
+async fn with_mode_all_a_place_on_a_waitlist_is_not_swapped_for_a_seat() {
+    let school = School::open().await;
+    let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
+    let ana = school.student("Ana").await;
+    algebra.seats(0, 5).await;
+    ana.enrolls_in(&algebra).await.is(202);
+    let all = format!("{BATCH}?mode=all");
+    let results = school.post(&all, json!([swap(&ana, &algebra, &botany)])).await.is_ok().json();
+    assert_eq!(statuses(&results), [404]);
+    assert_eq!(results[0]["problem"]["type"], "/problems/enrollment-not-found");
+    assert_eq!((ana.courses().await.len(), algebra.waitlist().await), (0, vec!["Ana".to_owned()]));
+}
+
+#[tokio::test]
+async fn with_mode_all_a_seat_can_be_given_up_and_taken_again_several_times() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    let ana = school.student("Ana").await;
+    ana.enrolls_in(&algebra).await.is_created();
+    let operations = json!([drop(&ana, &algebra), enroll(&ana, &algebra), drop(&ana, &algebra)]);
+    let results = school.post(&format!("{BATCH}?mode=all"), operations).await.is_ok().json();
+    assert_eq!(statuses(&results), [204, 201, 204]);
+    assert_eq!(algebra.roster().await, [""; 0]);
+}
+
+#[tokio::test]
+async fn with_mode_all_students_give_up_no_seats_but_their_own() {
+    let school = School::open().await;
+    let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    for student in [&ana, &ben] {
+        student.enrolls_in(&algebra).await.is_created();
+    }
+    let admin = create(&school, None, json!({"name": "admin", "role": "admin"})).await;
+    let body = json!({"name": "phone", "role": "student", "student_id": ana.id});
+    let phone = create(&school, Some(&admin), body).await;
+    let all = format!("{BATCH}?mode=all");
+
+    for operations in [
+        vec![drop(&ben, &algebra)],
+        vec![drop(&ana, &algebra), drop(&ben, &algebra)],
+        vec![swap(&ben, &algebra, &botany)],
+        // Nor is a student told what others do not have.
+        vec![swap(&ben, &botany, &algebra)],
+        vec![drop(&ben, &botany)],
+    ] {
+        let results = school.post(&all, json!(operations)).with_token(&phone).await.is_ok().json();
+        let last = results.as_array().unwrap().last().unwrap();
+        assert_eq!(last["problem"]["type"], "/problems/student-not-found", "{results}");
+    }
+
+    let roster = school.get(&algebra.roster_url()).with_token(&admin).await.is_ok().json();
+    assert_eq!(roster.as_array().unwrap().len(), 2);
+    let own = school.post(&all, json!([swap(&ana, &algebra, &botany)])).with_token(&phone).await.is_ok();
+    assert_eq!(statuses(&own.json()), [201]);
 }
 
 #[tokio::test]

@@ -216,6 +216,47 @@ async fn after_the_deadline_only_staff_drops_and_says_why() {
 }
 
 #[tokio::test]
+async fn dropped_courses_are_listed_in_the_order_in_which_they_were_taken() {
+    let school = School::open().await;
+    let ana = school.student("Ana").await;
+    let [algebra, botany, chemistry] = school.courses(["Algebra", "Botany", "Chemistry"]).await;
+    for course in [&chemistry, &algebra, &botany] {
+        ana.enrolls_in(course).await.is_created();
+    }
+    let done = school.sets(&ana, &[]).await.is_ok().json();
+    assert_eq!(statuses(&done), [(chemistry.id, 204), (algebra.id, 204), (botany.id, 204)]);
+}
+
+#[tokio::test]
+async fn only_those_who_enroll_the_student_set_the_courses_even_if_nothing_changes() {
+    let school = School::open().await;
+    let ana = school.student("Ana").await;
+    let admin = create(&school, None, json!({"name": "admin", "role": "admin"})).await;
+    let teacher = create(&school, Some(&admin), json!({"name": "teacher", "role": "instructor"})).await;
+    school.sets(&ana, &[]).with_token(&teacher).await.is_refused(403, "forbidden");
+    school.sets(&ana, &[]).with_token(&admin).await.is_ok();
+}
+
+#[tokio::test]
+async fn a_reason_is_logged_only_with_the_drops_that_need_it() {
+    let school = School::open().await;
+    let ana = school.student("Ana").await;
+    let [algebra, botany] = school.courses(["Algebra", "Botany"]).await;
+    let limits = json!({"capacity": 9, "drop_until": "2026-09-01T09:00:00Z"});
+    school.put(&algebra.seats_url()).json(&limits).await.is_ok();
+    school.sets(&ana, &[&algebra, &botany]).await.is_ok();
+    school.let_pass(Duration::from_hours(2));
+
+    let body = json!({"course_ids": [], "override": {"reason": "medical withdrawal"}});
+    let done = school.put(&ana.courses_url()).json(&body).await.is_ok().json();
+
+    assert_eq!(statuses(&done), [(algebra.id, 204), (botany.id, 204)]);
+    let log = school.get("/api/v1/events?type=enrollment.dropped").await.is_ok().json();
+    let data: Vec<_> = log.as_array().unwrap().iter().map(|entry| &entry["data"]).collect();
+    assert_eq!(data, [&json!({"override": {"reason": "medical withdrawal"}}), &json!({})]);
+}
+
+#[tokio::test]
 async fn a_set_with_a_key_is_set_once() {
     let school = School::open().await;
     let ana = school.student("Ana").await;

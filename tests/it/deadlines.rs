@@ -87,6 +87,44 @@ async fn after_a_waitlist_has_ended_a_free_seat_is_for_whoever_comes() {
 }
 
 #[tokio::test]
+async fn a_place_on_a_waitlist_that_has_ended_becomes_a_seat_at_the_limit_of_courses() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    algebra.limits(&school, 1, json!({"waitlist_closes_at": "2026-09-01T09:00:00Z"})).await;
+    school.put("/api/v1/rules").json(&json!({"course_limit": 1})).await.is_ok();
+    ana.enrolls_in(&algebra).await.is_created();
+    ben.enrolls_in(&algebra).await.is(202);
+    school.let_pass(HOUR);
+    ana.drops(&algebra).await.is(204);
+
+    // The place counts as a course already, so the seat is not one more.
+    ben.enrolls_in(&algebra).await.is_created();
+    assert_eq!((algebra.roster().await, algebra.waitlist().await.len()), (vec!["Ben".to_owned()], 0));
+}
+
+#[tokio::test]
+async fn before_registration_opens_only_staff_drops_a_student_also_with_a_deadline() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    let ana = school.student("Ana").await;
+    let times = json!({"opens_at": "2026-09-01T09:00:00Z", "drop_until": "2026-09-01T10:00:00Z"});
+    algebra.limits(&school, 9, times).await;
+    let anyway = || json!({"course_id": algebra.id, "override": {"reason": "the dean"}});
+    school.post(&ana.courses_url(), anyway()).await.is_created();
+    let admin = create(&school, None, json!({"name": "admin", "role": "admin"})).await;
+    let body = json!({"name": "ana", "role": "student", "student_id": ana.id});
+    let student = create(&school, Some(&admin), body).await;
+    let drops = |token: &str| school.delete(&ana.enrollment_url(&algebra)).with_token(token);
+
+    drops(&student).await.is_refused(409, "registration-not-open");
+    drops(&admin).await.is(204);
+    school.post(&ana.courses_url(), anyway()).with_token(&admin).await.is_created();
+    school.let_pass(HOUR);
+    drops(&student).await.is(204);
+}
+
+#[tokio::test]
 async fn after_the_deadline_only_staff_drops_a_student_and_says_why() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;

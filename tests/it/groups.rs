@@ -110,6 +110,42 @@ async fn students_drop_from_their_own_opening_on() {
 }
 
 #[tokio::test]
+async fn a_set_of_courses_is_dropped_from_the_students_own_opening_on() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    school.group("Seniors", &[&ana]).await;
+    for student in [&ana, &ben] {
+        student.enrolls_in(&algebra).await.is_created();
+    }
+    let window = json!({"Seniors": "2026-09-01T07:00:00Z"});
+    let limits = json!({"opens_at": "2026-09-01T09:00:00Z", "group_opens_at": window});
+    algebra.windows(&school, limits).await.is_ok();
+    let admin = create(&school, None, json!({"name": "Admin", "role": "admin"})).await;
+    for (student, status) in [(&ana, 200), (&ben, 409)] {
+        let own = json!({"name": "Own", "role": "student", "student_id": student.id});
+        let token = create(&school, Some(&admin), own).await;
+        let none = json!({"course_ids": []});
+        school.put(&student.courses_url()).json(&none).with_token(&token).await.is(status);
+    }
+}
+
+#[tokio::test]
+async fn put_sets_the_windows_of_groups_that_exist() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    school.group("Seniors", &[]).await;
+    let put = |group: &str| {
+        let window = json!({group: "2026-09-01T09:00:00.000Z"});
+        school.put(&algebra.seats_url()).json(&json!({"capacity": 5, "group_opens_at": window}))
+    };
+    let seats = put("Seniors").await.is_ok().json();
+    assert_eq!(seats["group_opens_at"], json!({"Seniors": "2026-09-01T09:00:00.000Z"}));
+    assert_eq!(put("Juniors").await.is_refused(404, "group-not-found")["group"], "Juniors");
+    assert_eq!(school.get(&algebra.seats_url()).await.is_ok().json(), seats);
+}
+
+#[tokio::test]
 async fn a_group_is_known_by_its_name() {
     let school = School::open().await;
     let [ana, ben] = school.students(["Ana", "Ben"]).await;
@@ -190,6 +226,52 @@ async fn with_a_group_its_times_and_its_members_go() {
     // A later group with the name begins without them.
     school.group("Seniors", &[]).await;
     assert_eq!(school.get("/api/v1/groups/Seniors/students").await.is_ok().json(), json!([]));
+}
+
+#[tokio::test]
+async fn the_windows_that_go_with_a_group_are_logged_in_order_of_the_courses() {
+    let school = School::open().await;
+    let courses = school.courses(["Algebra", "Botany", "Chemistry", "Drawing", "English", "French"]).await;
+    school.group("Seniors", &[]).await;
+    for course in &courses {
+        let window = json!({"group_opens_at": {"Seniors": "2027-01-01T08:00:00Z"}});
+        course.windows(&school, window).await.is_ok();
+    }
+    let before = school.log().await.len();
+
+    school.delete("/api/v1/groups/Seniors").await.is(204);
+
+    let log = school.get("/api/v1/events").await.is_ok().json();
+    let log = &log.as_array().unwrap()[before..];
+    let changed: Vec<_> = log.iter().filter_map(|entry| entry["course_id"].as_i64()).collect();
+    assert_eq!(changed, courses.map(|course| course.id));
+    assert_eq!(log.last().unwrap()["type"], "group.deleted");
+}
+
+#[tokio::test]
+async fn a_group_is_deleted_only_by_those_who_write_students_and_courses() {
+    let school = School::open().await;
+    school.group("Seniors", &[]).await;
+    let admin = create(&school, None, json!({"name": "Admin", "role": "admin"})).await;
+    let token = async |scopes: Value| {
+        let body = json!({"name": "office", "role": "registrar", "scopes": scopes});
+        create(&school, Some(&admin), body).await
+    };
+    let deletes = |token: &str| school.delete("/api/v1/groups/Seniors").with_token(token);
+    for scope in ["students:write", "courses:write"] {
+        deletes(&token(json!([scope])).await).await.is_refused(403, "forbidden");
+    }
+    deletes(&token(json!(["students:write", "courses:write"])).await).await.is(204);
+}
+
+#[tokio::test]
+async fn to_leave_a_group_names_what_does_not_exist() {
+    let school = School::open().await;
+    let ana = school.student("Ana").await;
+    school.leaves(&ana, "Seniors").await.is_refused(404, "group-not-found");
+    school.group("Seniors", &[]).await;
+    school.leaves(&ana, "Seniors").await.is_refused(404, "not-in-group");
+    school.delete("/api/v1/groups/Seniors/students/99").await.is_refused(404, "student-not-found");
 }
 
 #[tokio::test]
@@ -293,6 +375,31 @@ async fn a_student_has_no_more_courses_than_the_limit() {
     assert_eq!(ana.courses().await, ["Chemistry", "Botany", "Algebra"]);
     school.limits_courses(None).await;
     ben.enrolls_in(&algebra).await.is_created();
+}
+
+#[tokio::test]
+async fn a_seat_that_a_swap_gave_up_counts_only_until_the_swap_is_done() {
+    let school = School::open().await;
+    let [algebra, botany, chemistry] = school.courses(["Algebra", "Botany", "Chemistry"]).await;
+    let ana = school.student("Ana").await;
+    school.limits_courses(Some(2)).await;
+    ana.enrolls_in(&algebra).await.is_created();
+    let operations = json!([
+        {"op": "swap", "student_id": ana.id, "from": algebra.id, "to": botany.id},
+        {"op": "enroll", "student_id": ana.id, "course_id": chemistry.id},
+    ]);
+    let done = school.post("/api/v1/enrollments/batch?mode=all", operations).await.is_ok().json();
+    assert_eq!((&done[0]["status"], &done[1]["status"]), (&json!(201), &json!(201)), "{done}");
+    assert_eq!(ana.courses().await, ["Botany", "Chemistry"]);
+}
+
+#[tokio::test]
+async fn rules_that_stay_the_same_are_not_logged() {
+    let school = School::open().await;
+    for limit in [Some(2), Some(2), None, None] {
+        school.limits_courses(limit).await;
+    }
+    assert_eq!(school.log().await, ["rules.set", "rules.set"]);
 }
 
 #[tokio::test]

@@ -94,6 +94,31 @@ async fn seats_that_come_free_pass_a_student_on_hold_until_the_last_one_is_relea
 }
 
 #[tokio::test]
+async fn a_student_on_hold_keeps_the_place_and_moves_up_after_the_release() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    let [ana, ben, cleo] = school.students(["Ana", "Ben", "Cleo"]).await;
+    algebra.seats(1, 3).await;
+    ana.enrolls_in(&algebra).await.is_created();
+    for waiting in [&ben, &cleo] {
+        waiting.enrolls_in(&algebra).await.is(202);
+    }
+    let hold = school.place_hold(&ben, FEES).await.is_created().json();
+    // The hold is no reason to refuse what the student has already.
+    ben.enrolls_in(&algebra).await.is_refused(409, "already-waitlisted");
+
+    // The course is full when the hold is released, so the student waits on.
+    school.release(&hold).await.is(204);
+    assert_eq!(algebra.waitlist().await, ["Ben", "Cleo"]);
+    ana.drops(&algebra).await.is(204);
+
+    assert_eq!(
+        (algebra.roster().await, algebra.waitlist().await),
+        (vec!["Ben".to_owned()], vec!["Cleo".to_owned()])
+    );
+}
+
+#[tokio::test]
 async fn a_restored_place_of_a_student_on_hold_is_passed_over() {
     let school = School::open().await;
     let algebra = school.course("Algebra").await;
@@ -118,6 +143,27 @@ async fn a_restored_place_of_a_student_on_hold_is_passed_over() {
     assert_eq!(names(algebra.roster_url()).await, ["Cleo"]);
     school.release(&hold).await.is(204);
     assert_eq!(names(algebra.waitlist_url()).await, ["Ben"]);
+}
+
+#[tokio::test]
+async fn a_restored_place_of_a_student_on_hold_is_passed_over_without_a_restart_too() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    let [ana, ben, cleo] = school.students(["Ana", "Ben", "Cleo"]).await;
+    algebra.seats(1, 3).await;
+    ana.enrolls_in(&algebra).await.is_created();
+    ben.enrolls_in(&algebra).await.is(202);
+    ben.drops(&algebra).await.is(204);
+    cleo.enrolls_in(&algebra).await.is(202);
+    school.place_hold(&ben, FEES).await.is_created();
+    school.ask("POST", &format!("{}/restore", ben.enrollment_url(&algebra))).await.is_created();
+
+    ana.drops(&algebra).await.is(204);
+
+    assert_eq!(
+        (algebra.roster().await, algebra.waitlist().await),
+        (vec!["Cleo".to_owned()], vec!["Ben".to_owned()])
+    );
 }
 
 #[tokio::test]
@@ -154,6 +200,12 @@ async fn holds_go_with_the_student() {
 
     school.get(&holds_url(&ana)).await.is_refused(404, "student-not-found");
     assert_eq!(school.other_program().column("select reason from matricula_holds"), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_hold_of_a_student_who_does_not_exist_is_not_released() {
+    let school = School::open().await;
+    school.delete("/api/v1/students/99/holds/1").await.is_refused(404, "student-not-found");
 }
 
 #[tokio::test]

@@ -288,6 +288,38 @@ async fn a_deleted_student_leaves_every_waitlist_and_frees_their_seats() {
 }
 
 #[tokio::test]
+async fn the_seats_of_a_deleted_student_are_enrollments_of_their_own() {
+    let school = School::open().await;
+    let [ana, ben] = school.students(["Ana", "Ben"]).await;
+    let courses = school.courses(["Algebra", "Botany", "Chemistry"]).await;
+    for course in &courses {
+        course.seats(1, 5).await;
+        ana.enrolls_in(course).await.is_created();
+        ben.enrolls_in(course).await.is(202);
+    }
+
+    school.delete(&format!("{}?drop=true", ana.url())).await.is(204);
+
+    let mut ids = Vec::new();
+    for course in &courses {
+        let enrollment = school.get(&ben.enrollment_url(course)).await.is_ok().json();
+        ids.push(enrollment["id"].as_i64().unwrap());
+    }
+    assert_eq!(ids, [4, 5, 6]);
+}
+
+#[tokio::test]
+async fn limits_that_stay_the_same_are_not_logged() {
+    let school = School::open().await;
+    let algebra = school.course("Algebra").await;
+    let first = algebra.seats(3, 5).await;
+    assert_eq!(algebra.seats(3, 5).await, first);
+    let changed = school.patch(&algebra.seats_url(), json!({"capacity": 3})).await.is_ok().json();
+    assert_eq!(changed, first);
+    assert_eq!(school.log().await, ["course.created", "seats.set"]);
+}
+
+#[tokio::test]
 async fn deleting_a_course_drops_everybody() {
     let school = School::open().await;
     let [ana, ben] = school.students(["Ana", "Ben"]).await;

@@ -38,17 +38,6 @@ impl Known {
         Ok(known)
     }
 
-    /// A course of Canvas is known by its own code or by that of its section, depending on how many sections it had when it
-    /// was added. It keeps that code when the number of sections changes.
-    pub(super) fn keep_codes(&self, reading: &mut Reading) {
-        let is_known = |code: &str| self.courses(code).len() == 1;
-        let kept = reading.codes_by_count().into_iter().filter(|(code, other)| {
-            self.courses(code).is_empty() && is_known(other) && !reading.names_course(other)
-        });
-        let kept = kept.map(|(code, other)| (code.to_owned(), other.to_owned())).collect();
-        reading.recode(&kept);
-    }
-
     /// Looks up the records for which an export of this school has made up ids.
     async fn load_exported(&mut self, db: &Db, reading: &Reading) -> Result<(), DbError> {
         let numbers = reading.people.iter().filter_map(|row| row.number.as_deref());

@@ -49,7 +49,6 @@ pub async fn make(
     let fields = Fields::load(db, tables, &reading).await?;
     fields.report(&mut reading);
     let known = Known::load(db, &reading).await?;
-    known.keep_codes(&mut reading);
     let mut plan = of_records(reading, &known, &fields);
     plan.r#override.clone_from(&settings.r#override);
     plan.groups = GroupPlan::make(&plan.reading, &plan.students, settings.mode, db).await?;

@@ -14,6 +14,7 @@ use crate::text::{folded, is_invisible, look};
 const MAX_NAMED: usize = 3;
 /// Words of a line: more than any spreadsheet has about a student. Each may need a search.
 const MAX_WORDS: usize = 60;
+const DIFFERENT: &str = "The parts of this line mean different students.";
 
 /// A field of a form in which people name a student, if there is one.
 pub(super) fn typed_student(value: &Value) -> Result<Option<String>, String> {
@@ -55,7 +56,11 @@ pub(super) async fn student_of_line(app: &App, text: &str) -> Result<Result<Stud
         line.read(app, column).await?;
     }
     if let Some(known) = line.identified.take() {
-        return Ok(line.choose(known));
+        let chosen = match line.choose(known) {
+            Ok(student) if line.names_another_than(app, &student).await? => Err(DIFFERENT.to_owned()),
+            chosen => chosen,
+        };
+        return Ok(chosen);
     }
     let named = with_name(app, &columns.join(" ")).await?;
     if let (Ok([]), [unknown, ..]) = (named.as_deref(), &line.unknown[..])
@@ -76,8 +81,8 @@ struct Line {
     has_number: bool,
     /// What looks like a number or an address, and is nobody's.
     unknown: Vec<String>,
-    /// All other words.
-    words: Vec<Word>,
+    /// All other words, by column.
+    columns: Vec<Vec<Word>>,
 }
 
 impl Line {
@@ -88,9 +93,10 @@ impl Line {
             self.narrow(column, known);
             return Ok(());
         }
+        let mut others = Vec::new();
         for word in column.split(' ') {
             if !looks_like_identifier(word) {
-                self.words.extend(words(word));
+                others.extend(words(word));
                 continue;
             }
             let known = if word == column { Vec::new() } else { with_identifier(app, word).await? };
@@ -100,6 +106,7 @@ impl Line {
                 self.narrow(word, known);
             }
         }
+        self.columns.push(others);
         Ok(())
     }
 
@@ -112,55 +119,78 @@ impl Line {
         }
     }
 
-    /// Of the students with its numbers and addresses, the one whose name it has.
+    fn words(&self) -> impl Iterator<Item = &Word> {
+        self.columns.iter().flatten()
+    }
+
+    /// Of the students with its numbers and addresses, the one whose name it has. Of two who share an address, it has to be the
+    /// name and nothing else.
     fn choose(&self, mut known: Vec<Student>) -> Result<Student, String> {
         known.retain(|student| self.agrees_with(student));
-        // Of two with the address, a first name alone means neither.
-        if known.iter().any(|student| self.has_name_of(student)) {
-            let least = known.iter().map(|student| self.left_over(student)).min();
-            known.retain(|student| Some(self.left_over(student)) == least);
+        let is_exact = |student: &Student| are_same(self.words(), words_of_name(student));
+        if known.iter().any(is_exact) {
+            known.retain(is_exact);
         }
         match (&known[..], &self.unknown[..]) {
             ([], [unknown, ..]) => Err(nobody_has(unknown)),
-            ([], []) => Err("The parts of this line mean different students.".to_owned()),
+            ([], []) => Err(DIFFERENT.to_owned()),
             _ => only_one(known),
         }
     }
 
     /// Whether it says nothing against the student. Next to the whole name, other columns may be about anything; but a name of
-    /// one word may be the family name of somebody else with the address.
+    /// one word may be the family name of somebody else with the address. Without the whole name, there is nothing else.
     fn agrees_with(&self, student: &Student) -> bool {
         let name = words_of_name(student);
-        let is_whole =
-            self.has_name_of(student) && (self.has_number || name.len() > 1 || self.words.len() == 1);
-        is_whole || self.unknown.is_empty() && are_in(&self.words, &name)
-    }
-
-    /// Whether it has the whole name of the student.
-    fn has_name_of(&self, student: &Student) -> bool {
-        let name = words_of_name(student);
-        !name.is_empty() && are_in(&name, &self.words)
-    }
-
-    /// How many words are only in the line, or only in the name of the student.
-    fn left_over(&self, student: &Student) -> usize {
-        let name = words_of_name(student);
-        let only_in = |some: &[Word], all: &[Word]| {
-            some.iter().filter(|word| !all.iter().any(|other| word.fits(other))).count()
+        let has_name = name.iter().all(|word| self.words().any(|other| other.is(word)));
+        let stands_out = match name.len() {
+            0 => false,
+            1 => {
+                let is_name = |column: &&Vec<Word>| are_same(column.iter(), words_of_name(student));
+                self.words().count() == 1
+                    || self.has_number && self.columns.iter().any(|column| is_name(&column))
+            }
+            _ => true,
         };
-        only_in(&self.words, &name) + only_in(&name, &self.words)
+        let is_part = |word: &Word| name.iter().any(|other| word.may_be(other));
+        has_name && stands_out || self.unknown.is_empty() && self.words().all(is_part)
+    }
+
+    /// Whether what stands next to the student is the name of somebody else.
+    async fn names_another_than(&self, app: &App, student: &Student) -> Result<bool, DbError> {
+        let name = words_of_name(student);
+        let other_words = |column: &Vec<Word>| -> Vec<String> {
+            let others = column.iter().filter(|word| !name.iter().any(|other| word.may_be(other)));
+            others.map(|word| word.written.clone()).collect()
+        };
+        let mut names: Vec<_> = self.columns.iter().map(other_words).collect();
+        names.push(names.concat());
+        names.retain(|words| words.len() > 1);
+        names.dedup();
+        for words in names {
+            let named = with_name(app, &words.join(" ")).await?;
+            if named.map_or(true, |named| named.iter().any(|other| other.id != student.id)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 }
 
-fn are_in(some: &[Word], all: &[Word]) -> bool {
-    some.iter().all(|word| all.iter().any(|other| word.fits(other)))
+/// Whether these are the same words, in any order.
+fn are_same<'a>(typed: impl Iterator<Item = &'a Word>, mut name: Vec<Word>) -> bool {
+    for word in typed {
+        let Some(place) = name.iter().position(|other| word.is(other)) else { return false };
+        name.swap_remove(place);
+    }
+    name.is_empty()
 }
 
 /// Who has this number, or this address in any case; with a `#`, who is shown with this number by pages because they have none
 /// of their own.
 async fn with_identifier(app: &App, text: &str) -> Result<Vec<Student>, DbError> {
     let shown = text.strip_prefix('#');
-    if let Some(id) = shown.and_then(|id| id.parse().ok()).map(StudentId)
+    if let Some(id) = shown.and_then(|id| id.parse::<StudentId>().ok())
         && let Some(student) = find(&app.viewer, id).await?.filter(|student| student.number.is_none())
     {
         return Ok(vec![student]);
@@ -197,13 +227,7 @@ async fn with_name(app: &App, text: &str) -> Result<Result<Vec<Student>, String>
         return Ok(Err(many.to_owned()));
     }
     let mut named = list.rows;
-    named.retain(|student| {
-        let mut name = words_of_name(student);
-        typed.iter().all(|word| {
-            let place = name.iter().position(|other| word.is(other));
-            place.map(|place| name.swap_remove(place)).is_some()
-        }) && name.is_empty()
-    });
+    named.retain(|student| are_same(typed.iter(), words_of_name(student)));
     Ok(Ok(named))
 }
 
@@ -262,11 +286,11 @@ impl Word {
         self.written == other.written || may_lack_accents && self.plain == other.plain
     }
 
-    /// Whether it is the same word, or one of the two is the initial of the other.
-    fn fits(&self, other: &Self) -> bool {
-        let is_initial_of =
-            |one: &Self, other: &Self| one.plain.chars().count() == 1 && other.plain.starts_with(&one.plain);
-        self.is(other) || is_initial_of(self, other) || is_initial_of(other, self)
+    /// Whether it is that word of a name, or its initial.
+    fn may_be(&self, of_name: &Self) -> bool {
+        let is_letter =
+            self.plain.len() == 1 && self.plain.starts_with(|letter: char| letter.is_ascii_alphabetic());
+        self.is(of_name) || is_letter && of_name.plain.starts_with(&self.plain)
     }
 }
 

@@ -33,9 +33,14 @@ pub(super) fn read(row: &Row<'_>, drafts: &mut Drafts) -> Result<(), Fault> {
 /// Reads a section or class.
 pub(super) fn read_section(row: &Row<'_>, drafts: &mut Drafts) -> Result<(), Fault> {
     let Some(key) = section_key(row)? else { return Err(row.fault(Meaning::Section, Reason::NumberMissing)) };
-    let section = section(row, key.clone()).inspect_err(|_| drafts.note_unclear(key))?;
+    let section = section(row, key.clone()).inspect_err(|_| drafts.note_unclear(key, course_in(row)))?;
     drafts.sections.push(section);
     Ok(())
+}
+
+/// The course that a row names, whatever else is wrong with it.
+fn course_in(row: &Row<'_>) -> Option<Box<str>> {
+    row.id(Meaning::Code).ok().flatten()
 }
 
 fn section(row: &Row<'_>, key: Box<str>) -> Result<SectionDraft, Fault> {
@@ -56,7 +61,8 @@ pub(super) fn read_cross_listing(row: &Row<'_>, drafts: &mut Drafts) -> Result<(
     let Some(section) = section_key(row)? else {
         return Err(row.fault(Meaning::Section, Reason::NumberMissing));
     };
-    let listing = cross_listing(row, section.clone()).inspect_err(|_| drafts.note_unclear(section))?;
+    let listing =
+        cross_listing(row, section.clone()).inspect_err(|_| drafts.note_unclear(section, course_in(row)))?;
     drafts.cross_listings.push(listing);
     Ok(())
 }

@@ -119,6 +119,8 @@ pub(super) struct Drafts {
     pub(super) cross_listings: Vec<CrossListing>,
     /// Sections of rows that are refused, so it is not clear to which courses they belong.
     pub(super) unclear_sections: HashSet<Box<str>>,
+    /// The courses to which these may belong.
+    pub(super) unclear_courses: HashSet<Box<str>>,
     pub(super) enrollments: Vec<EnrollmentDraft>,
     /// Enrollments that name their students by integration ids.
     pub(super) by_integration_id: Vec<EnrollmentDraft<IntegrationId>>,
@@ -158,6 +160,7 @@ impl Drafts {
             + self.sections.len()
             + self.cross_listings.len()
             + self.unclear_sections.len()
+            + self.unclear_courses.len()
             + self.enrollments.len()
             + self.by_integration_id.len()
             + self.integration_ids.len()
@@ -184,8 +187,10 @@ impl Drafts {
         Ok(())
     }
 
-    pub(super) fn note_unclear(&mut self, section: Box<str>) {
+    /// Notes that a row about a section is refused which names this course.
+    pub(super) fn note_unclear(&mut self, section: Box<str>, course: Option<Box<str>>) {
         self.unclear_sections.insert(section);
+        self.unclear_courses.extend(course);
     }
 
     pub(super) fn refuse(&mut self, origin: Origin, column: Option<Arc<str>>, reason: Reason) {

@@ -8,9 +8,7 @@ use super::meaning::Meaning;
 use super::passwords::PasswordColumns;
 use super::reasons::RefusedRow;
 use super::refusals::FileRefusal;
-use super::rows::{
-    CourseKey, CourseRow, EnrollmentRow, Keys, Origin, PersonRow, Reference, Standing, StudentKey,
-};
+use super::rows::{CourseKey, CourseRow, EnrollmentRow, Keys, Origin, PersonRow, Reference, StudentKey};
 
 /// What files say: everything that was read, and everything that was not.
 #[derive(Clone, Debug, Default)]
@@ -119,49 +117,6 @@ impl Reading {
             }
             CourseKey::Section { .. } => key.codes().collect(),
         }
-    }
-
-    /// Each course of a section by the code that it would have if its own course had another number of sections: the two codes,
-    /// its own first. Courses that several sections would be are left out.
-    #[must_use]
-    pub fn codes_by_count(&self) -> Vec<(&str, &str)> {
-        let deleted = self.courses.iter().filter(|row| row.standing == Standing::Deleted);
-        let deleted: HashSet<_> = deleted.map(|row| &row.code).collect();
-        let mut claims: HashMap<&str, Vec<&str>> = HashMap::new();
-        for (code, others) in self.other_codes.iter().filter(|(code, _)| !deleted.contains(code)) {
-            // The rest are those of courses that the section has left.
-            if let Some(other) = others.first() {
-                claims.entry(other).or_default().push(code);
-            }
-        }
-        let sole = |(other, codes): (_, Vec<_>)| <[_; 1]>::try_from(codes).ok().map(|[code]| (code, other));
-        claims.into_iter().filter_map(sole).collect()
-    }
-
-    /// Whether the files name a course by this code.
-    #[must_use]
-    pub fn names_course(&self, code: &str) -> bool {
-        self.course_keys.find(&CourseKey::Code(code.into())).is_some()
-    }
-
-    /// Gives courses other codes, which must not be in the files yet.
-    pub fn recode(&mut self, codes: &HashMap<String, String>) {
-        let key = |code: &String| CourseKey::Code(code.as_str().into());
-        self.course_keys.replace(&codes.iter().map(|(old, new)| (key(old), key(new))).collect());
-        for row in &mut self.courses {
-            if let Some(new) = codes.get(&*row.code) {
-                row.code = new.as_str().into();
-            }
-        }
-        let others = std::mem::take(&mut self.other_codes);
-        let renamed = others.into_iter().map(|(code, mut others)| match codes.get(&*code) {
-            Some(new) => {
-                others.retain(|other| **other != **new);
-                (new.as_str().into(), others.into_iter().chain([code]).collect())
-            }
-            None => (code, others),
-        });
-        self.other_codes = renamed.collect();
     }
 
     /// Whether any course has such codes.

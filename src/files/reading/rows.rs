@@ -1,6 +1,5 @@
 //! The rows of a reading: people, courses and enrollments, in the order of the files.
 
-use std::collections::HashMap;
 use std::hash::Hash;
 
 use indexmap::IndexSet;
@@ -176,15 +175,6 @@ impl<K: Eq + Hash> Keys<K> {
     /// All keys in order.
     pub fn iter(&self) -> impl Iterator<Item = (Reference, &K)> {
         (0..).map(Reference).zip(&self.0)
-    }
-
-    /// Puts other keys, which must not be there yet, in the places of some.
-    pub(super) fn replace(&mut self, others: &HashMap<K, K>)
-    where
-        K: Clone,
-    {
-        let keys = self.0.iter().map(|key| others.get(key).unwrap_or(key).clone());
-        self.0 = keys.collect();
     }
 
     /// The reference to a key, which is added if it is new.

@@ -26,7 +26,7 @@ struct Section {
     /// The course from which Canvas has moved it: enrollments may still name it.
     moved_from: Option<Box<str>>,
     /// The course that it is.
-    code: Box<str>,
+    key: CourseKey,
     is_course: bool,
 }
 
@@ -48,7 +48,7 @@ impl Sections {
             Some(found) if course.is_some() && !found.is_in(course.as_deref()) => {
                 Err(Reason::SectionOfAnotherCourse)
             }
-            Some(found) => Ok(CourseKey::Code(found.code.clone())),
+            Some(found) => Ok(found.key.clone()),
             // A class is itself what students enroll in, whatever becomes of its row.
             None if draft.section_is_course => Ok(CourseKey::Code(section)),
             None if self.unclear.contains(&section) => Err(Reason::SectionNotClear),
@@ -89,20 +89,24 @@ pub(super) fn settle(drafts: &mut Drafts, reading: &mut Reading) -> Sections {
         }
     }
     let mut counts: HashMap<Box<str>, u32> = HashMap::new();
-    // A section that is deleted has been a course of its own, or the only one of its course, which stays.
-    let divides = |section: &&SectionDraft| !section.is_course && section.standing != Standing::Deleted;
-    for section in sections.iter().filter(divides) {
+    for section in sections.iter().filter(|section| !section.is_course) {
         *counts.entry(section.course.clone().unwrap_or_default()).or_default() += 1;
     }
     let has_classes = sections.iter().any(|section| section.is_course && section.course.is_some());
     let named: HashMap<_, _> =
         drafts.courses.iter().map(|course| (course.code.clone(), Named::from(course))).collect();
     leave_out_courses_with_sections(&counts, has_classes, drafts, reading);
+    let unclear_courses = std::mem::take(&mut drafts.unclear_courses);
+    leave_out_unclear_courses(&unclear_courses, &counts, drafts);
     let mut found = Sections { known: HashMap::new(), unclear: std::mem::take(&mut drafts.unclear_sections) };
     for section in sections {
         let count =
             section.course.as_ref().and_then(|course| counts.get(course)).copied().unwrap_or_default();
-        let is_course = section.is_course || count > 1 || section.standing == Standing::Deleted;
+        let is_divided = section.is_course || count > 1;
+        // The course may have had other sections, and this one a code of its own.
+        let may_be_divided = section.standing == Standing::Deleted
+            || section.course.as_ref().is_some_and(|course| unclear_courses.contains(course));
+        let is_course = is_divided || section.standing == Standing::Deleted;
         let code = match &section.course {
             Some(course) if !section.is_course && is_course => within(course, &section.key),
             Some(course) if !is_course => course.clone(),
@@ -118,10 +122,14 @@ pub(super) fn settle(drafts: &mut Drafts, reading: &mut Reading) -> Sections {
                 others.extend([earlier.clone(), within(earlier, &section.key)]);
             }
         }
-        let key = section.key.clone();
         let course = section.course.clone();
-        let known = Section { course, moved_from, code: code.clone(), is_course: section.is_course };
-        found.known.insert(key, known);
+        let key = if may_be_divided && !is_divided {
+            CourseKey::Section { course: course.clone(), section: section.key.clone() }
+        } else {
+            CourseKey::Code(code.clone())
+        };
+        let known = Section { course, moved_from, key, is_course: section.is_course };
+        found.known.insert(section.key.clone(), known);
         if is_course {
             drafts.courses.push(course_of(section, code, &named));
         } else {
@@ -134,7 +142,8 @@ pub(super) fn settle(drafts: &mut Drafts, reading: &mut Reading) -> Sections {
 
 fn settle_sections(drafts: &mut Drafts, reading: &mut Reading) -> Vec<SectionDraft> {
     let mut sections = std::mem::take(&mut drafts.sections);
-    let keys: HashSet<_> = sections.iter().map(|section| section.key.clone()).collect();
+    let place = |section: &SectionDraft| (section.key.clone(), section.course.clone());
+    let places: Vec<_> = sections.iter().filter(|section| !section.is_course).map(place).collect();
     let settled = settle_rows(
         &mut sections,
         |section| section.key.clone(),
@@ -148,20 +157,20 @@ fn settle_sections(drafts: &mut Drafts, reading: &mut Reading) -> Vec<SectionDra
         },
     );
     report(settled, drafts, reading, |other| Reason::Contradicts(other, "section"));
-    note_unclear(keys, sections.iter().map(|section| &section.key), drafts);
+    note_unclear(places, sections.iter().map(|section| &section.key), drafts);
     sections
 }
 
-/// Notes the keys of which no row is kept.
+/// Notes the sections of which no row is kept, with the courses that their rows name.
 fn note_unclear<'a>(
-    mut keys: HashSet<Box<str>>,
+    places: Vec<(Box<str>, Option<Box<str>>)>,
     kept: impl Iterator<Item = &'a Box<str>>,
     drafts: &mut Drafts,
 ) {
-    for key in kept {
-        keys.remove(key);
+    let kept: HashSet<_> = kept.collect();
+    for (section, course) in places.into_iter().filter(|(section, _)| !kept.contains(section)) {
+        drafts.note_unclear(section, course);
     }
-    drafts.unclear_sections.extend(keys);
 }
 
 /// A section of which another row is refused may belong to another course.
@@ -171,6 +180,7 @@ fn leave_out_unclear(sections: &mut Vec<SectionDraft>, drafts: &mut Drafts) {
     let unclear: Vec<_> = sections.extract_if(.., is_unclear).collect();
     for section in unclear {
         drafts.refuse(section.origin, None, Reason::SectionNotClear);
+        drafts.unclear_courses.extend(section.course);
     }
 }
 
@@ -196,14 +206,17 @@ impl Moves {
         for listing in &listings {
             places.remove(&place(listing));
         }
-        drafts.unclear_sections.extend(places.into_iter().map(|(section, _)| section));
+        for (section, course) in places {
+            drafts.note_unclear(section, Some(course));
+        }
         let (over, mut now): (Vec<_>, Vec<_>) = listings.into_iter().partition(|listing| listing.is_over);
         let mut before: HashMap<_, Vec<_>> = HashMap::new();
         for CrossListing { origin, section, course, .. } in over {
             skip(reading, origin.file, Skipped::OnlySection);
             before.entry(section).or_default().push(course);
         }
-        let keys: HashSet<_> = now.iter().map(|listing| listing.section.clone()).collect();
+        let places = now.iter().map(|listing| (listing.section.clone(), Some(listing.course.clone())));
+        let places: Vec<_> = places.collect();
         let settled = settle_rows(
             &mut now,
             |listing| listing.section.clone(),
@@ -211,13 +224,13 @@ impl Moves {
             |one, two| one.course == two.course,
         );
         report(settled, drafts, reading, |other| Reason::Contradicts(other, "section"));
-        note_unclear(keys, now.iter().map(|listing| &listing.section), drafts);
+        note_unclear(places, now.iter().map(|listing| &listing.section), drafts);
         let described: HashSet<_> = sections.iter().map(|section| &section.key).collect();
         let (known, unknown): (Vec<_>, Vec<_>) =
             now.into_iter().partition(|listing| described.contains(&listing.section));
-        for CrossListing { origin, section, .. } in unknown {
+        for CrossListing { origin, section, course, .. } in unknown {
             drafts.refuse(origin, None, Reason::SectionNotInFiles);
-            drafts.note_unclear(section);
+            drafts.note_unclear(section, Some(course));
         }
         for listing in &known {
             skip(reading, listing.origin.file, Skipped::OnlySection);
@@ -279,6 +292,20 @@ fn leave_out_courses_with_sections(
         }
         !is_left_out
     });
+}
+
+/// A course with sections of which one is not clear may be divided, or not.
+fn leave_out_unclear_courses(
+    unclear: &HashSet<Box<str>>,
+    counts: &HashMap<Box<str>, u32>,
+    drafts: &mut Drafts,
+) {
+    let is_unclear =
+        |course: &mut CourseDraft| unclear.contains(&course.code) && counts.get(&course.code) == Some(&1);
+    let left_out: Vec<_> = drafts.courses.extract_if(.., is_unclear).collect();
+    for course in left_out {
+        drafts.refuse(course.origin, None, Reason::SectionNotClear);
+    }
 }
 
 fn skip(reading: &mut Reading, file: u32, skipped: Skipped) {

@@ -163,11 +163,11 @@ impl Line {
             let others = column.iter().filter(|word| !name.iter().any(|other| word.may_be(other)));
             others.map(|word| word.written.clone()).collect()
         };
-        let mut names: Vec<_> = self.columns.iter().map(other_words).collect();
-        names.push(names.concat());
-        names.retain(|words| words.len() > 1);
-        names.dedup();
-        for words in names {
+        let mut rest: Vec<_> = self.columns.iter().map(other_words).collect();
+        rest.push(rest.concat());
+        rest.retain(|words| words.len() > 1);
+        rest.dedup();
+        for words in rest {
             let named = with_name(app, &words.join(" ")).await?;
             if named.map_or(true, |named| named.iter().any(|other| other.id != student.id)) {
                 return Ok(true);

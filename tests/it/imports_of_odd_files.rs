@@ -289,7 +289,7 @@ async fn nobody_loses_a_seat_to_a_row_about_sections_that_is_refused() {
     };
     assert_eq!(codes().await, ["B/1"]);
 
-    let report = import(&school, &moved("activ"), &["--mode", "full"]);
+    let report = import(&school, &moved("odd"), &["--mode", "full"]);
     let report = report.is_done();
     assert_eq!(report["counts"]["refused"], 4, "{report:#}");
     for kind in ["enrollments", "courses"] {
@@ -308,8 +308,8 @@ async fn nobody_loses_a_seat_to_a_row_about_sections_that_is_refused() {
 #[tokio::test]
 async fn a_section_keeps_its_course_while_another_is_refused_or_deleted() {
     for (before, after, code) in [
-        ("1,A,One,active\n", "1,A,One,active\n2,A,Two,activ\n", "A"),
-        ("1,A,One,active\n2,A,Two,active\n", "1,A,One,active\n2,A,Two,activ\n", "A/1"),
+        ("1,A,One,active\n", "1,A,One,active\n2,A,Two,odd\n", "A"),
+        ("1,A,One,active\n2,A,Two,active\n", "1,A,One,active\n2,A,Two,odd\n", "A/1"),
         ("1,A,One,active\n2,A,Two,active\n", "1,A,One,active\n2,A,Two,deleted\n", "A/1"),
     ] {
         for mode in ["add", "full"] {

@@ -225,8 +225,8 @@ fn a_section_of_canvas_moves_to_one_course_that_the_files_know() {
 
 #[test]
 fn nobody_enrolls_in_a_section_of_canvas_whose_course_is_not_clear() {
-    let sections = "section_id,course_id,name,status\nS1,C1,One,active\nS2,C1,Two,activ\nS3,C1,Three,active\nS3,C2,Three,active\n";
-    let moves = "xlist_course_id,section_id,status\nC3,S1,activ\n";
+    let sections = "section_id,course_id,name,status\nS1,C1,One,active\nS2,C1,Two,odd\nS3,C1,Three,active\nS3,C2,Three,active\n";
+    let moves = "xlist_course_id,section_id,status\nC3,S1,odd\n";
     let enrolled = "course_id,section_id,user_id,role,status\nC1,S1,s1,student,active\n,S2,s2,student,active\n\
         C2,S3,s3,student,active\nC2,,s4,student,active\n";
     let set = [text("sections.csv", sections), text("xlists.csv", moves), text("enrollments.csv", enrolled)];

@@ -68,9 +68,11 @@ impl HistoryEntry {
             EventKind::WaitlistPromoted => "got a seat from the waitlist of".to_owned(),
             EventKind::GroupJoined => format!("was added to the group {}", self.group()),
             EventKind::GroupLeft => format!("was taken out of the group {}", self.group()),
-            EventKind::HoldPlaced => {
-                format!("was put on hold: “{}”", self.data["reason"].as_str().unwrap_or_default())
-            }
+            EventKind::HoldPlaced => match self.data["reason"].as_str() {
+                Some(reason) => format!("was put on hold: “{reason}”"),
+                // Another version of the program may have written other data.
+                None => "was put on hold".to_owned(),
+            },
             EventKind::HoldReleased => "had a hold released".to_owned(),
             EventKind::AccountCreated => "got an account".to_owned(),
             EventKind::AccountChanged => "had their account changed".to_owned(),

@@ -275,7 +275,7 @@ impl Refusal {
         )
     }
 
-    /// The student about whom it says something.
+    /// The student that it is about.
     #[must_use]
     pub fn student(&self) -> Option<StudentId> {
         match self {

@@ -23,6 +23,7 @@ mod computed_columns;
 mod config;
 mod connections_postgres_only;
 mod conventions;
+mod course_limits;
 mod course_sets;
 mod courses;
 mod deadlines;

@@ -161,7 +161,7 @@ fn settle_sections(drafts: &mut Drafts, reading: &mut Reading) -> Vec<SectionDra
     sections
 }
 
-/// Notes the sections of which no row is kept, with the courses that their rows name.
+/// Notes the sections whose rows are all refused, and the courses that these rows name.
 fn note_unclear<'a>(
     places: Vec<(Box<str>, Option<Box<str>>)>,
     kept: impl Iterator<Item = &'a Box<str>>,
@@ -173,7 +173,7 @@ fn note_unclear<'a>(
     }
 }
 
-/// A section of which another row is refused may belong to another course.
+/// Refuses a section if another row about it is refused: it may belong to another course.
 fn leave_out_unclear(sections: &mut Vec<SectionDraft>, drafts: &mut Drafts) {
     let is_unclear =
         |section: &mut SectionDraft| !section.is_course && drafts.unclear_sections.contains(&section.key);
@@ -294,7 +294,7 @@ fn leave_out_courses_with_sections(
     });
 }
 
-/// A course with sections of which one is not clear may be divided, or not.
+/// Refuses the row of a course if it is not clear whether the course has one section or several.
 fn leave_out_unclear_courses(
     unclear: &HashSet<Box<str>>,
     counts: &HashMap<Box<str>, u32>,

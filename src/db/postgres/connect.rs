@@ -44,10 +44,11 @@ const SETTINGS: [(&str, &str); 10] = [
     ("default_transaction_deferrable", "off"),
 ];
 /// The same settings for one transaction, behind a pooler that accepts no options. Single reads behind a pooler run
-/// without them; these settings do not affect them.
+/// without them; most do not affect them, and reads are compiled there if the role does not forbid it.
 pub(super) const LOCAL_SETTINGS: &str = "set local standard_conforming_strings = on; \
     set local transform_null_equals = off; set local datestyle = 'iso'; set local intervalstyle = 'postgres'; \
-    set local bytea_output = 'hex'; set local extra_float_digits = 1; set local client_min_messages = 'warning'";
+    set local bytea_output = 'hex'; set local extra_float_digits = 1; set local client_min_messages = 'warning'; \
+    set local jit = off";
 /// Statement timeout unless the URL sets another one: that of a request, and that of a list. The client has left by
 /// then.
 const KEY_TIMEOUT: &str = "-c statement_timeout=30s";

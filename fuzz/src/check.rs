@@ -1,11 +1,11 @@
 //! What holds for every reading. The tests of the reader use this file, too.
 
-use matricula::files::reading::{Found, Options, Reading, Source, read, without_passwords};
+use matricula::files::reading::{Found, KnownSections, Options, Reading, Source, read, without_passwords};
 use matricula::text::record_text;
 
 /// Reads files, and checks the reading.
 pub fn read_and_check(files: &[Source], options: &Options) {
-    let reading = read(files, options);
+    let reading = read(files, options, &KnownSections::default());
     check(&reading);
     if !reading.is_refused() {
         copies_are_read_as_the_files_are(files, &reading, options);
@@ -39,7 +39,7 @@ fn copies_are_read_as_the_files_are(files: &[Source], reading: &Reading, options
             return;
         }
     };
-    assert_eq!(report(&read(&copies, options)), report(reading));
+    assert_eq!(report(&read(&copies, options, &KnownSections::default())), report(reading));
 }
 
 /// Everything that a reading reports.

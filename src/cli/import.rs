@@ -12,7 +12,9 @@ use super::open::open_migrated;
 use crate::clock::Clock;
 use crate::count::{counted, to_i64};
 use crate::db::Location;
-use crate::files::reading::{self, Correction, Encoding, Kind, MAX_BYTES, Options, Reading, Source};
+use crate::files::reading::{
+    self, Correction, Encoding, Kind, KnownSections, MAX_BYTES, Options, Reading, Source,
+};
 use crate::imports::{self, Done, Mode, NotMade, Obstacle, Plan, Settings, report};
 use crate::registrar::{Actor, Caller, GroupName, Override};
 use crate::server::School;
@@ -134,7 +136,7 @@ async fn import(
 ) -> anyhow::Result<()> {
     let sources = sources(&args.paths)?;
     let settings = settings(args);
-    let reading = reading::read(&sources, &settings.reading);
+    let reading = reading::read(&sources, &settings.reading, &KnownSections::default());
     if reading.is_refused() {
         return refuse(&reading, document);
     }
@@ -153,6 +155,12 @@ async fn import(
 struct Files {
     sources: Vec<Source>,
     settings: Settings,
+}
+
+impl Files {
+    fn read(&self, known: &KnownSections) -> Reading {
+        reading::read(&self.sources, &self.settings.reading, known)
+    }
 }
 
 fn sources(paths: &[PathBuf]) -> anyhow::Result<Vec<Source>> {
@@ -207,6 +215,8 @@ async fn carry_out(
     out: &mut dyn Write,
 ) -> anyhow::Result<()> {
     let caller = Caller::program(Actor::Cli);
+    let known = imports::known_sections(&school.db).await?;
+    let reading = if known.is_empty() { reading } else { files.read(&known) };
     let mut plan = match plan(reading, &files.settings, school, clock, &caller).await {
         Err(Unplanned::Refused(reading)) => return refuse(&reading, document),
         Err(Unplanned::Other(error)) => return Err(error),
@@ -230,7 +240,7 @@ async fn carry_out(
         }
         ensure_agreed(args, out)?;
         // Somebody may take long to answer.
-        let reading = reading::read(&files.sources, &files.settings.reading);
+        let reading = files.read(&imports::known_sections(&school.db).await?);
         let now = match self::plan(reading, &files.settings, school, clock, &caller).await {
             Err(Unplanned::Refused(reading)) => return refuse(&reading, document),
             Err(Unplanned::Other(error)) => return Err(error),

@@ -12,6 +12,7 @@ use super::error::ImportError;
 use super::plan::{self, NotMade};
 use super::resumed::Resumed;
 use super::rows::ImportRow;
+use super::sections;
 use super::settings::Settings;
 use super::staging::{self, Assignment, Claim, ImportStatus, Unattended};
 use super::steps::Plan;
@@ -70,7 +71,8 @@ impl Runner {
         let (db, tables, now) = (self.storage.db.clone(), self.tables.clone(), self.storage.clock.stamp());
         let (settings, caller) = (settings.clone(), caller.clone());
         let work = async move {
-            let reading = reading::read(&sources, &settings.reading);
+            let known = sections::known(&db).await?;
+            let reading = reading::read(&sources, &settings.reading, &known);
             let plan = plan::make(reading, &settings, &db, &tables, now, &caller).await?;
             let digest = plan.digest();
             let is_kept_already = is_kept && !settings.reading.names_passwords();
@@ -111,6 +113,7 @@ impl Runner {
             let resumed = Resumed::new(planned, in_log);
             let to_do = resumed.to_do(&assignment, &plan);
             let done = plan.carry_out(&to_do, registrar, &caller, |steps| progress(before + steps)).await?;
+            self.remember_sections(&assignment, &plan).await?;
             let rows = resumed.not_done(&plan, &to_do, &done, &self.storage.in_log(id).await?.rows);
             Ok((steps, End::Applied(rows)))
         };
@@ -128,8 +131,18 @@ impl Runner {
     ) -> Result<(Done, Vec<ImportRow>), Refusal> {
         let to_do = RowNumbers::new(assignment.clone(), plan, |number, _| Some(to_i64(number)));
         let done = plan.carry_out(&to_do, &self.storage.registrar, caller, progress).await?;
+        self.remember_sections(assignment, plan).await?;
         let rows = plan.not_done_rows(&to_do, &done);
         Ok((done, rows))
+    }
+
+    /// Writes down which courses the sections of Canvas are, for the files that come later.
+    async fn remember_sections(&self, assignment: &Assignment, plan: &Plan) -> Result<(), Refusal> {
+        let Storage { db, registrar, .. } = &self.storage;
+        for chores in sections::remember(db, assignment, &plan.reading.sections).await? {
+            registrar.keep_house(chores).await?;
+        }
+        Ok(())
     }
 
     pub(super) async fn undo(&self, assignment: Assignment, caller: Caller) {

@@ -103,6 +103,7 @@ mod rush;
 mod school;
 mod seat_changes;
 mod seats;
+mod sections_of_canvas;
 mod server;
 mod settings_file;
 mod settings_of_servers_postgres_only;

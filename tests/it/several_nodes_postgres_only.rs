@@ -43,7 +43,7 @@ async fn placed(tables: &[(&str, &str, &[i64])]) -> Database {
     database
 }
 
-const OURS: [&str; 35] = [
+const OURS: [&str; 36] = [
     "students",
     "courses",
     "student_courses",
@@ -72,6 +72,7 @@ const OURS: [&str; 35] = [
     "matricula_rules",
     "matricula_seat_changes",
     "matricula_seat_change_courses",
+    "matricula_canvas_sections",
     "matricula_sessions",
     "matricula_student_numbers",
     "matricula_token_uses",

@@ -198,7 +198,7 @@ fn push_hidden(copy: &mut String, cell: &str, delimiter: char, keeps_letters: bo
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::files::reading::read;
+    use crate::files::reading::{KnownSections, read};
 
     #[test]
     fn what_was_not_read_is_not_opened_for_the_copy() {
@@ -214,11 +214,11 @@ mod tests {
         let directory = bytes.windows(4).rposition(|mark| mark == b"PK\x01\x02").unwrap();
         bytes[directory + 16] ^= 1;
         let (sources, options) = (vec![Source { name: "all.zip".to_owned(), bytes }], Options::default());
-        let reading = read(&sources, &options);
+        let reading = read(&sources, &options, &KnownSections::default());
         assert!(!reading.is_refused(), "{:?}", reading.files);
 
         let copies = without_passwords(sources, &reading, &options).unwrap();
 
-        assert_eq!(read(&copies, &options).people.len(), 1);
+        assert_eq!(read(&copies, &options, &KnownSections::default()).people.len(), 1);
     }
 }

@@ -31,7 +31,7 @@ pub(super) struct PersonDraft {
 }
 
 /// A course.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct CourseDraft {
     pub(super) origin: Origin,
     pub(super) code: Box<str>,

@@ -8,6 +8,7 @@
 //! Pure: no database, no network, no clock.
 
 mod archive;
+mod canvas;
 mod content;
 mod copies;
 mod courses;
@@ -46,6 +47,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use self::archive::{MAX_BYTES, MAX_ENTRIES, MAX_INFLATED_BYTES};
+pub use self::canvas::{CanvasSection, KnownSections};
 pub use self::copies::without_passwords;
 pub use self::encoding::Encoding;
 pub(in crate::files) use self::ids::looks_damaged;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
+use super::canvas::CanvasSection;
 use super::encoding::Encoding;
 use super::meaning::Meaning;
 use super::passwords::PasswordColumns;
@@ -39,6 +40,8 @@ pub struct Reading {
     pub named_courses: HashSet<Box<str>>,
     /// By code of a course: the codes that it would have with another number of sections.
     pub other_codes: HashMap<Box<str>, Vec<Box<str>>>,
+    /// The sections of Canvas in the files that stay, and which courses they are.
+    pub sections: Vec<CanvasSection>,
     pub(super) holders: Vec<Holder>,
 }
 

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::Options;
 use super::archive::{Archive, MAX_BYTES, MAX_ENTRIES, MAX_INFLATED_BYTES};
+use super::canvas::KnownSections;
 use super::content::{Content, content_of, is_litter, is_table_by_name};
 use super::drafts::Drafts;
 use super::gather::gather;
@@ -24,9 +25,9 @@ pub struct Source {
 }
 
 /// Reads files that belong together. A file that is refused is in the reading with its reason, and nothing of the others is
-/// used either: [`Reading::is_refused`].
+/// used either: [`Reading::is_refused`]. `known` are the sections of Canvas that earlier files have described.
 #[must_use]
-pub fn read(sources: &[Source], options: &Options) -> Reading {
+pub fn read(sources: &[Source], options: &Options, known: &KnownSections) -> Reading {
     let mut set = Set::new(options);
     match set.open(sources) {
         Ok((mut archives, mut items)) => {
@@ -38,7 +39,7 @@ pub fn read(sources: &[Source], options: &Options) -> Reading {
         }
         Err(refusal) => set.reading.refusal = Some(refusal),
     }
-    set.finish()
+    set.finish(known)
 }
 
 /// A file that may have a table.
@@ -296,7 +297,7 @@ impl<'a> Set<'a> {
         !self.reading.files.is_empty() && self.reading.files.iter().all(is_other)
     }
 
-    fn finish(mut self) -> Reading {
+    fn finish(mut self, known: &KnownSections) -> Reading {
         if self.reading.refusal.is_none() && !self.reading.is_refused() {
             let files = self.reading.files.iter().filter(|file| file.format == Some(Format::OneRoster));
             self.reading.refusal = self.manifest.ensure_complete(files.map(|file| &*file.name)).err();
@@ -306,7 +307,7 @@ impl<'a> Set<'a> {
             self.reading.refusal = Some(FileRefusal::new("nothing-to-read", detail));
         }
         if !self.reading.is_refused() {
-            gather(self.drafts, &mut self.reading);
+            gather(self.drafts, &mut self.reading, known);
         }
         self.reading
     }

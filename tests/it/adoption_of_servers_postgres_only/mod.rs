@@ -142,6 +142,7 @@ async fn our_tables_go_to_the_first_schema_of_the_search_path() {
             "log_head",
             "matricula_access",
             "matricula_accounts",
+            "matricula_canvas_sections",
             "matricula_course_codes",
             "matricula_disclosures",
             "matricula_group_students",

@@ -1,6 +1,8 @@
 //! Copies of files without passwords, which are kept until the import has an end.
 
-use matricula::files::reading::{Correction, Encoding, Meaning, Options, Source, read, without_passwords};
+use matricula::files::reading::{
+    Correction, Encoding, KnownSections, Meaning, Options, Source, read, without_passwords,
+};
 use rust_xlsxwriter::Workbook;
 
 use super::check::read_and_check;
@@ -10,7 +12,7 @@ use super::text;
 /// The copies, after checking that they are read as the files are.
 fn copies(sources: &[Source], options: &Options) -> Vec<Source> {
     read_and_check(sources, options);
-    let reading = read(sources, options);
+    let reading = read(sources, options, &KnownSections::default());
     assert!(!reading.is_refused(), "{}", reading.why_refused());
     without_passwords(sources.to_vec(), &reading, options).unwrap()
 }

@@ -3,7 +3,7 @@
 use std::io::{Cursor, Read as _, Write as _};
 
 use matricula::files::reading::{
-    FileKind, Format, Found, Kind, Options, Processing, Reference, Skipped, StudentKey, read,
+    FileKind, Format, Found, Kind, KnownSections, Options, Processing, Reference, Skipped, StudentKey, read,
 };
 use zip::write::SimpleFileOptions;
 use zip::{ZipArchive, ZipWriter};
@@ -366,7 +366,10 @@ fn lists_with_ids_of_other_systems_are_lists() {
 fn a_kind_that_is_named_counts_for_a_file_that_has_its_columns() {
     let options = Options { kind: Some(Kind::Students), ..Options::default() };
     let list = text("list.csv", "School_id,Staff_id,Number,Name\n1,2,3,Ana\n");
-    assert_eq!(read(std::slice::from_ref(&list), &options).files[0].kind, Some(FileKind::People));
+    assert_eq!(
+        read(std::slice::from_ref(&list), &options, &KnownSections::default()).files[0].kind,
+        Some(FileKind::People)
+    );
     assert_eq!(read_all(&[list]).files[0].kind, Some(FileKind::Other));
 }
 

@@ -14,7 +14,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use matricula::files::reading::{
-    CourseKey, Options, Origin, Reading, Skipped, Source, Standing, StudentKey, Wanted, read,
+    CourseKey, KnownSections, Options, Origin, Reading, Skipped, Source, Standing, StudentKey, Wanted, read,
 };
 
 /// The folder of a case.
@@ -52,7 +52,7 @@ fn text(name: &str, bytes: impl AsRef<[u8]>) -> Source {
 }
 
 fn read_all(sources: &[Source]) -> Reading {
-    read(sources, &Options::default())
+    read(sources, &Options::default(), &KnownSections::default())
 }
 
 fn read_text(name: &str, bytes: impl AsRef<[u8]>) -> Reading {

@@ -1,6 +1,8 @@
 //! The cases whose quirk is in the rows, and others of the same kinds.
 
-use matricula::files::reading::{Correction, Encoding, FileReading, Kind, Meaning, Options, Skipped, read};
+use matricula::files::reading::{
+    Correction, Encoding, FileReading, Kind, KnownSections, Meaning, Options, Skipped, read,
+};
 
 use super::{
     courses, enrollments, file, file_of, files, ignored, people, read_all, read_text, refusals, refused,
@@ -80,7 +82,7 @@ fn utf_16_and_windows_1252_are_read_and_said() {
     assert_eq!(people(&reading), ["1 Renée € <renee@example.edu>"]);
     assert_eq!(warnings(&reading), ["a.csv encoding-guessed"]);
     let options = Options { encoding: Encoding::from_label("windows-1252"), ..Options::default() };
-    let reading = read(&[text("a.csv", western)], &options);
+    let reading = read(&[text("a.csv", western)], &options, &KnownSections::default());
     assert_eq!(people(&reading), ["1 Renée € <renee@example.edu>"]);
     assert_eq!(warnings(&reading), NONE);
     let mixed = "id,name,email\n1,Zoë,z@example.edu\n2,Ren".bytes().chain(*b"\xe9e,r@example.edu\n");
@@ -150,7 +152,11 @@ fn a_person_can_correct_what_a_column_means() {
         correction("b.csv", "Posta", Some(Meaning::Email)),
     ];
     let options = Options { corrections, kind: Some(Kind::Students), ..Options::default() };
-    let reading = read(&[text("a.csv", "Matricola;Chi;email;Posta\n0042;Nila, K.;x;y\n")], &options);
+    let reading = read(
+        &[text("a.csv", "Matricola;Chi;email;Posta\n0042;Nila, K.;x;y\n")],
+        &options,
+        &KnownSections::default(),
+    );
     assert_eq!(people(&reading), ["0042 Nila, K."]);
     assert_eq!(ignored(&reading, "a.csv"), ["email: Unused", "Posta: Unused"]);
 }
@@ -160,7 +166,8 @@ fn each_file_has_a_name_of_its_own_that_corrections_can_use() {
     let list = "Matricola;name;email\n0042;Nila;n@example.edu\n";
     let sources = [text("a\u{200e}b.csv", list), text("list.csv", list), text("list.csv", list)];
     let options = Options { kind: Some(Kind::Students), ..Options::default() };
-    let names: Vec<_> = read(&sources, &options).files.into_iter().map(|file| file.name).collect();
+    let names: Vec<_> =
+        read(&sources, &options, &KnownSections::default()).files.into_iter().map(|file| file.name).collect();
     assert_eq!(names, ["a\u{fffd}b.csv", "list.csv", "list.csv (2)"]);
     for corrected in &names {
         let correction = Correction {
@@ -168,7 +175,11 @@ fn each_file_has_a_name_of_its_own_that_corrections_can_use() {
             heading: "Matricola".to_owned(),
             meaning: Some(Meaning::Number),
         };
-        let reading = read(&sources, &Options { corrections: vec![correction], ..options.clone() });
+        let reading = read(
+            &sources,
+            &Options { corrections: vec![correction], ..options.clone() },
+            &KnownSections::default(),
+        );
         let has_number = |file: &&FileReading| file.recognized.iter().any(|(_, it)| *it == Meaning::Number);
         let with_number: Vec<_> = reading.files.iter().filter(has_number).map(|file| &file.name).collect();
         assert_eq!(with_number, [corrected]);

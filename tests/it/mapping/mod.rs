@@ -302,7 +302,8 @@ async fn a_school_that_was_migrated_before_there_were_instructors_gets_their_tab
              alter table course_seats drop column group_opens_at;
              alter table waitlist drop column on_hold; drop table matricula_group_students;
              drop table matricula_groups; drop table matricula_holds; drop table matricula_rules;
-             drop table matricula_seat_changes; drop table matricula_seat_change_courses;
+             drop table matricula_canvas_sections; drop table matricula_seat_changes;
+             drop table matricula_seat_change_courses;
              delete from matricula_migrations where version >= 13",
         )
         .unwrap();

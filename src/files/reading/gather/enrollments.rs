@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::courses::Sections;
+use super::sections::Sections;
 use super::settle::{report, settle as settle_rows};
 use crate::files::reading::drafts::Drafts;
 use crate::files::reading::reasons::Reason;
@@ -29,15 +29,16 @@ pub(super) fn find_students(drafts: &mut Drafts) {
 }
 
 /// Settles the enrollments of the reading. The drafts stay: they say who is a student.
-pub(super) fn settle(drafts: &mut Drafts, sections: &Sections, reading: &mut Reading) {
+pub(super) fn settle(drafts: &mut Drafts, sections: &Sections<'_>, reading: &mut Reading) {
     let mut courses = HashMap::new();
     let mut wrong = Vec::new();
     let mut rows = Vec::with_capacity(drafts.enrollments.len());
     for draft in &drafts.enrollments {
         pause_if_due();
-        let place = (draft.course, draft.section, draft.section_is_course);
+        let format = reading.files[draft.origin.file as usize].format;
+        let place = (draft.course, draft.section, draft.section_is_course, format);
         let course = courses.entry(place).or_insert_with(|| {
-            let key = sections.course_of(draft, drafts);
+            let key = sections.course_of(draft, format, drafts);
             key.map(|key| reading.course_keys.add(key))
         });
         match course {
@@ -49,7 +50,8 @@ pub(super) fn settle(drafts: &mut Drafts, sections: &Sections, reading: &mut Rea
         }
     }
     let others = drafts.other_rows.iter().filter_map(|draft| {
-        let key = sections.course_of(draft, drafts).ok()?;
+        let format = reading.files[draft.origin.file as usize].format;
+        let key = sections.course_of(draft, format, drafts).ok()?;
         Some((draft.student, reading.course_keys.add(key)))
     });
     reading.other_pairs = others.collect();

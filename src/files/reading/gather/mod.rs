@@ -1,24 +1,27 @@
 //! What the rows of all files say together: repeats, contradictions, sections of courses, and who is a student.
 
 mod courses;
+mod division;
 mod enrollments;
 mod people;
+mod sections;
 mod settle;
 
+use super::canvas::KnownSections;
 use super::drafts::Drafts;
 use super::report::{Reading, Warning};
 use crate::count::counted;
 
 /// Puts everything that was read into the reading.
-pub(super) fn gather(mut drafts: Drafts, reading: &mut Reading) {
+pub(super) fn gather(mut drafts: Drafts, reading: &mut Reading, known: &KnownSections) {
     let roles = std::mem::take(&mut drafts.other_roles);
     for ((file, skipped), count) in std::mem::take(&mut drafts.skipped) {
         *reading.files[file as usize].counts.skipped.entry(skipped).or_default() += count;
     }
     enrollments::find_students(&mut drafts);
-    reading.named_courses = courses::named(&drafts);
-    let courses = courses::settle(&mut drafts, reading);
-    enrollments::settle(&mut drafts, &courses, reading);
+    reading.named_courses = sections::named(&drafts, known);
+    let sections = sections::settle(&mut drafts, reading, known);
+    enrollments::settle(&mut drafts, &sections, reading);
     people::settle(&mut drafts, reading);
     reading.students = drafts.students;
     reading.groups = drafts.groups;

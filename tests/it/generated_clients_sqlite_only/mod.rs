@@ -55,9 +55,9 @@ fn script(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/generated_clients_sqlite_only").join(name)
 }
 
-/// The code in this language on the page about these clients.
-fn code_on_the_page(language: &str) -> String {
-    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/integrate/clients.md");
+/// The code in this language on a page about these clients.
+fn code_on_the_page(page: &str, language: &str) -> String {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/integrate").join(page);
     let page = std::fs::read_to_string(page).unwrap();
     let fence = format!("```{language}\n");
     let blocks = page.split(&fence).skip(1);
@@ -88,8 +88,14 @@ async fn a_python_client_registers_students() {
         python
     };
     served.registers(python().arg(script("registration.py")));
-    let page = code_on_the_page("python");
+    let page = code_on_the_page("clients.md", "python");
     assert_eq!(served.prints(python().args(["-c", &page])), "0 of 0 seats are taken.\n");
+    let page = code_on_the_page("files.md", "python");
+    let printed = served.prints(python().args(["-c", &page]));
+    assert!(printed.starts_with("1 new, 1 refused\nstudents.csv, line 3, number: "), "{printed}");
+    // Between these, there are lines about the progress if it takes longer than a second.
+    let end = "applied 1 of 1\nundone 0 remaining\nstudent_number,course_code\r\n28 bytes\n";
+    assert!(printed.ends_with(end), "{printed}");
 }
 
 #[tokio::test]
@@ -99,7 +105,7 @@ async fn a_typescript_client_registers_students() {
     std::os::unix::fs::symlink(modules, served.folder.path().join("node_modules")).unwrap();
     std::fs::write(served.folder.path().join("package.json"), "{\"type\": \"module\"}").unwrap();
     std::fs::copy(script("registration.ts"), served.folder.path().join("registration.ts")).unwrap();
-    std::fs::write(served.folder.path().join("page.ts"), code_on_the_page("ts")).unwrap();
+    std::fs::write(served.folder.path().join("page.ts"), code_on_the_page("clients.md", "ts")).unwrap();
     served.run(tool("node_modules/.bin/openapi-typescript").args([
         "openapi.json",
         "--output",

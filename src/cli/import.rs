@@ -232,8 +232,11 @@ async fn carry_out(
         if !args.dry_run || args.confirm.is_some() {
             plan.ensure_confirmed(args.confirm).map_err(Stop)?;
         }
-        if args.dry_run || plan.is_empty() {
+        if args.dry_run {
             return Ok(());
+        }
+        if plan.is_empty() {
+            return Ok(school.app.imports.remember_sections(&plan).await?);
         }
         if args.yes {
             break;

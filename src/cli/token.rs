@@ -66,7 +66,9 @@ fn duration(text: &str) -> Result<SignedDuration, String> {
         (None, None) => None,
     };
     let hours = hours.filter(|hours| (1..=24 * 36_500).contains(hours));
-    hours.map(SignedDuration::from_hours).ok_or_else(|| "must be days or hours, like 90d or 12h".to_owned())
+    hours
+        .map(SignedDuration::from_hours)
+        .ok_or_else(|| "must be days or hours, like 90d or 12h, and at most 36500d".to_owned())
 }
 
 /// Creates, lists or revokes tokens, also next to a running server.

@@ -13,10 +13,10 @@ use crate::http::paging::{PageQuery, RequestUrl};
 use crate::http::problem::Problem;
 use crate::http::refused::Refused;
 use crate::http::reply::{Found, List, NoContent, Resource};
-use crate::http::routes::{Routes, any_of, only};
+use crate::http::routes::{Allow, Routes, any_of, only};
 use crate::problems::{GroupNotFound, NotInGroup, RowRefused, StudentNotFound};
 use crate::registrar::{
-    DeleteGroup, Group, GroupName, JoinGroup, LeaveGroup, MAX_COURSE_LIMIT, Outcome, Refusal, Right,
+    DeleteGroup, Group, GroupName, JoinGroup, LeaveGroup, MAX_COURSE_LIMIT, Outcome, Refusal, Right, Rights,
     SetGroup, Student, StudentId,
 };
 use crate::state::{App, AppState};
@@ -29,7 +29,8 @@ pub fn routes() -> Routes<AppState> {
     Routes::new()
         .api(names, routes!(groups))
         .api(names, routes!(show))
-        .api(only(Right::WriteStudents), routes!(set, delete))
+        .api(only(Right::WriteStudents), routes!(set))
+        .api(Allow::AllOf(Rights::of(&[Right::WriteStudents, Right::WriteCourses])), routes!(delete))
         .api(only(Right::ReadStudents), routes!(students))
         .api(only(Right::WriteStudents), routes!(join, leave))
         .api(any_of(&[Right::ReadStudents, Right::ReadOwnRecord]), routes!(groups_of))
@@ -77,8 +78,7 @@ async fn set(
 
 /// Delete a group
 ///
-/// Its members stay students. Courses that open for the group at a time of its own open for them as for everybody. Needs the
-/// scope `courses:write` too.
+/// Its members stay students. Courses that open for the group at a time of its own open for them as for everybody.
 #[utoipa::path(delete, path = "/api/v1/groups/{group}", operation_id = "delete_group", tag = "groups")]
 async fn delete(
     app: App,

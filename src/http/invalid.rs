@@ -35,13 +35,14 @@ pub(super) fn invalid_of(mut errors: Vec<Value>, total: usize) -> Problem {
     }
     let detail = match errors.as_slice() {
         [one] => format!(
-            "{} {}.",
+            "{} {}{}",
             match one.get("parameter").or(one.get("pointer")).and_then(Value::as_str) {
                 None | Some("") if one.get("parameter").is_some() => "The query",
                 None | Some("") => "The body",
                 Some(place) => place,
             },
-            one["detail"].as_str().unwrap_or("is not allowed")
+            one["detail"].as_str().unwrap_or("is not allowed"),
+            if one["detail"].as_str().is_some_and(|detail| detail.ends_with('?')) { "" } else { "." },
         ),
         all if all.len() == total => {
             format!("The request has {total} errors; `errors` lists them.")

@@ -123,8 +123,8 @@ async fn rows(
 /// Carry out an import
 ///
 /// Carries out exactly the plan, in several commits, so that others can write in between. Makes the plan again first,
-/// to check that it still holds. The answer waits at most a second for the end; while `status` is `applying`, read the
-/// import again. Does nothing if the import is already applied.
+/// to check that it still holds, which takes as long as at first. Then the answer waits at most a second for the end; while
+/// `status` is `applying`, read the import again. Does nothing if the import is already applied.
 #[utoipa::path(
     post,
     path = "/api/v1/imports/{import_id}/apply",

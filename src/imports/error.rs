@@ -18,7 +18,9 @@ pub enum ImportError {
     #[error("{0}")]
     WrongState(&'static str),
     /// The data have changed since the plan was made.
-    #[error("The data have changed since the plan was made. Look at the new plan before you import it.")]
+    #[error(
+        "The data have changed since the plan was made. Make a new plan, and look at it before you import."
+    )]
     PlanChanged,
     /// Many records would vanish, and that was not confirmed: the reason, and the number to confirm.
     #[error("{0}.")]

@@ -12,7 +12,7 @@ use crate::registrar::{Course, Record, RecordField, Student};
 
 /// A row of the files and its effect.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
-#[schema(example = json!({"row": 0, "file": "students.csv", "line": 4, "status": "refused", "column": "Number", "code": "scientific-notation", "detail": "“1.2E+5” is a number in scientific notation: the spreadsheet has lost digits of the id. Export it as text."}))]
+#[schema(example = json!({"row": 0, "file": "students.csv", "line": 4, "status": "refused", "column": "Number", "code": "id-is-scientific", "detail": "“1.2E+5” is a number in scientific notation: the spreadsheet has lost digits of the id. Export it as text."}))]
 pub struct ImportRow {
     /// Its number in the plan, from 0: first the refused rows, then those that change something, then the others.
     /// Events have it in their data.

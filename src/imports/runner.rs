@@ -113,7 +113,7 @@ impl Runner {
             let resumed = Resumed::new(planned, in_log);
             let to_do = resumed.to_do(&assignment, &plan);
             let done = plan.carry_out(&to_do, registrar, &caller, |steps| progress(before + steps)).await?;
-            self.remember_sections(&assignment, &plan).await?;
+            self.storage.remember_sections(&plan).await?;
             let rows = resumed.not_done(&plan, &to_do, &done, &self.storage.in_log(id).await?.rows);
             Ok((steps, End::Applied(rows)))
         };
@@ -131,18 +131,9 @@ impl Runner {
     ) -> Result<(Done, Vec<ImportRow>), Refusal> {
         let to_do = RowNumbers::new(assignment.clone(), plan, |number, _| Some(to_i64(number)));
         let done = plan.carry_out(&to_do, &self.storage.registrar, caller, progress).await?;
-        self.remember_sections(assignment, plan).await?;
+        self.storage.remember_sections(plan).await?;
         let rows = plan.not_done_rows(&to_do, &done);
         Ok((done, rows))
-    }
-
-    /// Writes down which courses the sections of Canvas are, for the files that come later.
-    async fn remember_sections(&self, assignment: &Assignment, plan: &Plan) -> Result<(), Refusal> {
-        let Storage { db, registrar, .. } = &self.storage;
-        for chores in sections::remember(db, assignment, &plan.reading.sections).await? {
-            registrar.keep_house(chores).await?;
-        }
-        Ok(())
     }
 
     pub(super) async fn undo(&self, assignment: Assignment, caller: Caller) {

@@ -235,6 +235,14 @@ impl Imports {
         Ok(())
     }
 
+    /// Writes down which courses the sections of Canvas are, for a plan that has nothing to carry out.
+    ///
+    /// # Errors
+    /// When the commit fails.
+    pub async fn remember_sections(&self, plan: &Plan) -> Result<(), ImportError> {
+        Ok(self.0.runner.storage.remember_sections(plan).await?)
+    }
+
     /// Writes down a plan and carries it out; returns the id of the import and what was done. `progress` is called with
     /// the number of steps that were tried.
     ///

@@ -13,6 +13,7 @@ use super::error::ImportError;
 use super::json::to_json;
 use super::resumed::InLog;
 use super::rows::ImportRow;
+use super::sections;
 use super::settings::Settings;
 use super::staging::{self, Assignment, Claim, Import, NewImport, NewPlan};
 use super::steps::Plan;
@@ -94,7 +95,7 @@ impl Storage {
         };
         self.write(vec![contents::remove_rows(assignment, ListName::Plan)]).await?;
         self.write_parts(assignment, 0, rows.len().div_ceil(ROWS_PER_PLACE), &part).await?;
-        let plan = NewPlan {
+        let new = NewPlan {
             settings: to_json(settings),
             report: to_json(&plan.summary()),
             digest: digest.to_owned(),
@@ -102,8 +103,23 @@ impl Storage {
             request,
         };
         // Another request with this key was faster.
-        let written = self.write(vec![staging::set_plan(assignment, plan)]).await?;
-        if written == [1] { Ok(()) } else { Err(Refusal::KeyInUse.into()) }
+        let written = self.write(vec![staging::set_plan(assignment, new)]).await?;
+        if written != [1] {
+            return Err(Refusal::KeyInUse.into());
+        }
+        if plan.is_empty() {
+            // Nobody carries it out.
+            self.remember_sections(plan).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes down which courses the sections of Canvas are, for the files that come later.
+    pub(super) async fn remember_sections(&self, plan: &Plan) -> Result<(), Refusal> {
+        for chores in sections::remember(&self.db, &plan.reading.sections).await? {
+            self.registrar.keep_house(chores).await?;
+        }
+        Ok(())
     }
 
     pub(super) async fn sources(&self, id: i64) -> Result<Vec<Source>, ImportError> {

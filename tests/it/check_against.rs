@@ -67,6 +67,7 @@ async fn confirmed_changes_that_were_lost_are_counted() {
         line(&output, "the log ends", &database),
         "the log ends before seq 4; the backup has 2 events more"
     );
+    assert!(!String::from_utf8_lossy(&output.stdout).contains("another program"));
 }
 
 #[tokio::test]

@@ -259,3 +259,53 @@ async fn files_that_the_school_has_written_itself_move_no_section() {
         "{report:#}"
     );
 }
+
+#[tokio::test]
+async fn sections_are_remembered_even_if_nothing_else_is_new() {
+    let registry = Registry::open().await;
+    registry.import(&[registry.users(), registry.courses("A,A,Algebra,active\n")], &[]);
+    let report = registry.import(&[registry.courses("A,A,Algebra,active\n"), registry.sections(ONE)], &[]);
+    assert_eq!((&report["counts"]["new"], &report["id"]), (&json!(0), &Value::Null), "{report:#}");
+    registry.import(&[registry.sections(TWO), registry.enrollments(&["2,s2"])], &[]);
+    assert_eq!(registry.courses_of(2).await, ["A/2"]);
+}
+
+#[tokio::test]
+async fn a_section_that_nobody_has_described_is_not_the_course_that_another_one_is() {
+    let registry = Registry::open().await;
+    registry.import(&registry.whole(ONE, &["1,s1"]), &[]);
+    let rows = "course_id,section_id,user_id,role,status\nA,9,s1,student,deleted\nA,9,s2,student,active\n";
+    let report = import(&registry.school, &[registry.files.with("enrollments.csv", rows)], &[]).is_done();
+    assert_eq!(codes(&report), ["section-not-in-files"], "{report:#}");
+    assert_eq!((registry.courses_of(1).await, registry.courses_of(2).await), (vec!["A".to_owned()], vec![]));
+}
+
+#[tokio::test]
+async fn a_new_section_is_not_the_course_of_one_that_has_moved_away() {
+    let registry = Registry::open().await;
+    let courses = || registry.courses("A,A,Algebra,active\nB,B,Botany,active\n");
+    let before = [registry.users(), courses(), registry.sections(ONE), registry.enrollments(&["1,s1"])];
+    registry.import(&before, &[]);
+    let after = [registry.sections("1,A,One,active\n2,A,Two,active\n"), registry.moves("B,1,active\n")];
+    registry.import(&after, &[]);
+    registry.import(&[registry.enrollments(&["2,s2"])], &[]);
+    assert_eq!(
+        (registry.courses_of(1).await, registry.courses_of(2).await),
+        (vec!["A".to_owned()], vec!["A/2".to_owned()])
+    );
+}
+
+#[tokio::test]
+async fn a_section_is_deleted_wherever_it_has_moved() {
+    let registry = Registry::open().await;
+    let courses = || registry.courses("A,A,Algebra,active\nB,B,Botany,active\n");
+    let sections = |status: &str| registry.sections(&format!("1,A,One,{status}\n2,A,Two,active\n"));
+    let set = [registry.users(), courses(), sections("active"), registry.moves("B,1,active\n")];
+    registry.import(&set, &[]);
+    registry.import(&[registry.enrollments(&["1,s1"])], &[]);
+    assert_eq!(registry.courses_of(1).await, ["B"]);
+    let gone =
+        [sections("deleted"), registry.moves("B,1,deleted\n"), registry.enrollments(&["1,s1 deleted"])];
+    registry.import(&gone, &[]);
+    assert_eq!(registry.courses_of(1).await, [""; 0]);
+}

@@ -52,7 +52,8 @@ pub async fn compare_logs(db: &Db, earlier: &Db) -> Result<Continuation, DbError
         missing.retain(|id| !known.contains(id));
         missing.sort_unstable();
         let rows = missing.iter().map(|id| format!("{} {id}", records.noun)).collect();
-        gone.extend(Finding::new(records.promise, rows));
+        let note = if parting.is_some() { records.missing } else { records.gone };
+        gone.extend(Finding::new(note, rows));
     }
     let parting =
         parting.and_then(|row| Finding::new("the log goes on where that of the backup ends", vec![row]));

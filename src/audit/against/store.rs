@@ -43,7 +43,10 @@ pub(super) async fn last_seq(db: &Db) -> Result<i64, DbError> {
 
 /// Students or courses, and how to read them.
 pub(super) struct Records {
-    pub(super) promise: &'static str,
+    /// What to say if some are gone although the log goes on where that of the backup ends.
+    pub(super) gone: &'static str,
+    /// What to say if some are gone and the log is another one.
+    pub(super) missing: &'static str,
     pub(super) noun: &'static str,
     ids: &'static str,
     deleted: &'static str,
@@ -51,13 +54,15 @@ pub(super) struct Records {
 
 pub(super) const RECORDS: [Records; 2] = [
     Records {
-        promise: "students are gone without an entry in the log: another program may have deleted them",
+        gone: "students are gone without an entry in the log: another program may have deleted them",
+        missing: "students of the backup are missing, as the entries in the log are",
         noun: "student",
         ids: "select id from students",
         deleted: "select student_id from events where type = 'student.deleted' and seq > $1",
     },
     Records {
-        promise: "courses are gone without an entry in the log: another program may have deleted them",
+        gone: "courses are gone without an entry in the log: another program may have deleted them",
+        missing: "courses of the backup are missing, as the entries in the log are",
         noun: "course",
         ids: "select id from courses",
         deleted: "select course_id from events where type = 'course.deleted' and seq > $1",

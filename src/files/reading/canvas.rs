@@ -32,6 +32,7 @@ impl CanvasSection {
 pub struct KnownSections {
     sections: HashMap<Box<str>, CanvasSection>,
     of_courses: HashMap<Box<str>, Vec<Box<str>>>,
+    with_codes: HashMap<Box<str>, Box<str>>,
 }
 
 impl KnownSections {
@@ -46,6 +47,11 @@ impl KnownSections {
         self.sections.get(id)
     }
 
+    /// Whether a section other than this one is the course with this code.
+    pub(super) fn is_of_another(&self, code: &str, section: &str) -> bool {
+        self.with_codes.get(code).is_some_and(|id| **id != *section)
+    }
+
     /// The sections of a course of Canvas.
     pub(super) fn of_course(&self, course: &str) -> impl Iterator<Item = &CanvasSection> {
         let ids = self.of_courses.get(course).into_iter().flatten();
@@ -58,6 +64,7 @@ impl FromIterator<CanvasSection> for KnownSections {
         let mut known = Self::default();
         for section in sections {
             known.of_courses.entry(section.course.clone()).or_default().push(section.id.clone());
+            known.with_codes.insert(section.code.clone(), section.id.clone());
             known.sections.insert(section.id.clone(), section);
         }
         known

@@ -5,7 +5,6 @@ mod store;
 use std::collections::{HashMap, HashSet};
 
 use self::store::Remembered;
-use super::staging::Assignment;
 use crate::db::{Db, DbError};
 use crate::files::reading::{CanvasSection, KnownSections};
 use crate::registrar::Chore;
@@ -23,11 +22,7 @@ pub async fn known(db: &Db) -> Result<KnownSections, DbError> {
 }
 
 /// What writes these sections down, as far as their courses exist and they are not written down yet, by commit.
-pub(super) async fn remember(
-    db: &Db,
-    assignment: &Assignment,
-    sections: &[CanvasSection],
-) -> Result<Vec<Vec<Chore>>, DbError> {
+pub(super) async fn remember(db: &Db, sections: &[CanvasSection]) -> Result<Vec<Vec<Chore>>, DbError> {
     if sections.is_empty() {
         return Ok(Vec::new());
     }
@@ -53,8 +48,8 @@ pub(super) async fn remember(
         let is_there = |section: &&&CanvasSection| {
             by_id.contains_key(&*section.id) || by_code.contains_key(&*section.code)
         };
-        let forget = some.iter().filter(is_there).map(|section| store::forget(assignment, section));
-        forget.chain(some.iter().map(|section| store::add(assignment, section))).collect()
+        let forget = some.iter().filter(is_there).map(|section| store::forget(section));
+        forget.chain(some.iter().map(|section| store::add(section))).collect()
     };
     Ok(new.chunks(SECTIONS_PER_COMMIT).map(chores).collect())
 }

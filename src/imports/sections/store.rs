@@ -4,7 +4,6 @@ use std::collections::HashSet;
 
 use crate::db::{Db, DbError, Row};
 use crate::files::reading::CanvasSection;
-use crate::imports::staging::Assignment;
 use crate::imports::store::courses_with_codes;
 use crate::registrar::Chore;
 
@@ -40,35 +39,25 @@ pub(super) async fn codes_of_courses(
     Ok(courses.into_iter().filter_map(|course| course.code).collect())
 }
 
-/// Removes what is written down about a section and about its code. As everything that a worker writes, it changes nothing
-/// once another one has taken over.
-pub(super) fn forget(assignment: &Assignment, section: &CanvasSection) -> Chore {
+/// Removes what is written down about a section and about its code.
+pub(super) fn forget(section: &CanvasSection) -> Chore {
     Chore {
-        sql: "delete from matricula_canvas_sections where (section = $1 or code = $2) \
-              and exists (select 1 from matricula_imports where id = $3 and worker = $4)",
-        args: vec![
-            (&*section.id).into(),
-            (&*section.code).into(),
-            assignment.import_id.into(),
-            (&*assignment.worker).into(),
-        ],
+        sql: "delete from matricula_canvas_sections where section = $1 or code = $2",
+        args: vec![(&*section.id).into(), (&*section.code).into()],
     }
 }
 
 /// Writes a section down.
-pub(super) fn add(assignment: &Assignment, section: &CanvasSection) -> Chore {
+pub(super) fn add(section: &CanvasSection) -> Chore {
     Chore {
         sql: "insert into matricula_canvas_sections (section, course, course_name, moved_from, code) \
-              select cast($1 as text), cast($2 as text), cast($3 as text), cast($4 as text), cast($5 as text) \
-              from matricula_imports where id = $6 and worker = $7",
+              values ($1, $2, $3, $4, $5)",
         args: vec![
             (&*section.id).into(),
             (&*section.course).into(),
             section.course_name.as_ref().map(ToString::to_string).into(),
             section.moved_from.as_ref().map(ToString::to_string).into(),
             (&*section.code).into(),
-            assignment.import_id.into(),
-            (&*assignment.worker).into(),
         ],
     }
 }

@@ -67,9 +67,10 @@ impl<'a> Division<'a> {
         if let Some(known) = self.known.get(&section.key).filter(|known| *known.course == *course) {
             return Place { code: known.code.clone(), is_certain: true };
         }
+        let has_others =
+            || self.others(course).next().is_some() || self.known.is_of_another(course, &section.key);
         // In our own exports, the section of a course has the id of the course.
-        let is_alone =
-            self.count(course) == 1 && (*section.key == *course || self.others(course).next().is_none());
+        let is_alone = self.count(course) == 1 && (*section.key == *course || !has_others());
         if !is_alone {
             return Place { code: within(course, &section.key), is_certain: true };
         }

@@ -36,7 +36,7 @@ pub(super) fn settle(drafts: &mut Drafts, sections: &Sections<'_>, reading: &mut
     for draft in &drafts.enrollments {
         pause_if_due();
         let format = reading.files[draft.origin.file as usize].format;
-        let place = (draft.course, draft.section, draft.section_is_course, format);
+        let place = (draft.course, draft.section, draft.section_is_course, draft.wanted, format);
         let course = courses.entry(place).or_insert_with(|| {
             let key = sections.course_of(draft, format, drafts);
             key.map(|key| reading.course_keys.add(key))

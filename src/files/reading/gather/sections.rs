@@ -12,7 +12,7 @@ use crate::files::reading::canvas::{CanvasSection, KnownSections};
 use crate::files::reading::drafts::{CourseDraft, CrossListing, Drafts, EnrollmentDraft, SectionDraft};
 use crate::files::reading::reasons::Reason;
 use crate::files::reading::report::{Format, Reading, Skipped};
-use crate::files::reading::rows::{CourseKey, Standing};
+use crate::files::reading::rows::{CourseKey, Standing, Wanted};
 use crate::text::look;
 
 /// Which course a section is.
@@ -70,7 +70,14 @@ impl Sections<'_> {
             }
             // Only in Canvas is the id of a section unique.
             Some(_) if format == Some(Format::Canvas) => Err(Reason::SectionOfAnotherCourse),
-            _ => Ok(CourseKey::Section { course, section }),
+            _ => match course {
+                // The course may be another section.
+                Some(course) if self.known.of_course(&course).next().is_some() => match draft.wanted {
+                    Wanted::Enrolled => Err(Reason::SectionNotInFiles),
+                    Wanted::NotEnrolled => Ok(CourseKey::Code(within(&course, &section))),
+                },
+                course => Ok(CourseKey::Section { course, section }),
+            },
         }
     }
 }
@@ -285,7 +292,9 @@ impl Moves {
             let moved_earlier = || {
                 let known = known.get(&section.key)?;
                 let is_moved = known.moved_from.is_some() && known.moved_from == section.course;
-                (is_moved && !is_back(&known.course)).then(|| known.course.clone())
+                // A section that is deleted is deleted wherever it was.
+                let stays = is_moved && !is_back(&known.course) || section.standing == Standing::Deleted;
+                stays.then(|| known.course.clone())
             };
             if let Some(course) = self.now.get(&section.key).cloned().or_else(moved_earlier)
                 && let Some(course) = section.course.replace(course)

@@ -109,11 +109,6 @@ impl<'a> Division<'a> {
         self.unclear.contains(course) && self.uncertain.contains(course)
     }
 
-    /// Whether the section is one of Canvas and stays.
-    pub(super) fn stays(&self, section: &SectionDraft) -> bool {
-        !section.is_course && section.standing != Standing::Deleted
-    }
-
     /// Whether its row is about a course. Otherwise, the row of the course is.
     pub(super) fn has_row(&self, section: &SectionDraft, code: &str) -> bool {
         let is_course_of = |course: &str| *course == *code && !section.is_course;

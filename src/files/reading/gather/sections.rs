@@ -123,6 +123,7 @@ pub(super) fn settle<'a>(
     let mut found = Sections { described: HashMap::new(), unclear, known };
     for section in sections {
         let Place { code, is_certain } = division.place(&section);
+        let stays = !section.is_course && section.standing != Standing::Deleted;
         let moved_from = left.remove(&section.key);
         let course = section.course.clone();
         if let Some(course) = course.as_ref().filter(|_| !section.is_course) {
@@ -142,7 +143,7 @@ pub(super) fn settle<'a>(
             CourseKey::Section { course: course.clone(), section: section.key.clone() }
         };
         let course_name = course.as_deref().and_then(|course| name_of_course(course, &named, known));
-        if let Some(course) = course.clone().filter(|_| is_certain && division.stays(&section)) {
+        if let Some(course) = course.clone().filter(|_| is_certain && stays) {
             let (id, course_name, code) = (section.key.clone(), course_name.map(Into::into), code.clone());
             reading.sections.push(CanvasSection {
                 id,

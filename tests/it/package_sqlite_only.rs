@@ -110,6 +110,7 @@ async fn it_is_installed_started_upgraded_and_removed() {
         ("usr/share/man/man1/matricula-serve.1.gz", 0o644),
         ("usr/share/bash-completion/completions/matricula", 0o644),
         ("usr/share/doc/matricula/copyright", 0o644),
+        ("usr/share/doc/matricula/LICENSE-MIT", 0o644),
     ] {
         assert_eq!(machine.mode(name), mode, "{name}");
     }

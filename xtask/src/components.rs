@@ -1,13 +1,15 @@
-//! The list of everything that is compiled into the program (SBOM, `CycloneDX` 1.5), from what Cargo reports.
+//! The list of everything that is compiled into the program or builds it (SBOM, `CycloneDX` 1.5), from what Cargo reports.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
 
-/// The list for the program `matricula`, from the output of `cargo metadata`. It leaves out what only tests use.
-pub(crate) fn components(metadata: &str) -> Result<String> {
-    let metadata: Value = serde_json::from_str(metadata)?;
+/// The list for the program `matricula`, from the output of `cargo metadata`. It leaves out what only tests use. `sqlite` is
+/// the version of SQLite in the program.
+pub(crate) fn components(metadata: &Value, sqlite: &str) -> Result<String> {
     let list = |value: &Value| value.as_array().cloned().unwrap_or_default();
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let packages: BTreeMap<String, Value> =
@@ -57,15 +59,36 @@ pub(crate) fn components(metadata: &str) -> Result<String> {
         let package = packages.get(id)?;
         Some(json!({"ref": address(package), "dependsOn": addresses(nodes.get(id)?)}))
     });
+    let sqlite = json!({
+        "type": "library",
+        "bom-ref": "sqlite",
+        "name": "sqlite",
+        "version": sqlite,
+        "cpe": format!("cpe:2.3:a:sqlite:sqlite:{sqlite}:*:*:*:*:*:*:*"),
+        "licenses": [{"license": {"id": "blessing"}}],
+    });
+    let libraries = libraries.map(|package| component(package, "library")).chain([sqlite]);
     let list = json!({
         "bomFormat": "CycloneDX",
         "specVersion": "1.5",
         "version": 1,
         "metadata": {"component": component(program, "application")},
-        "components": libraries.map(|package| component(package, "library")).collect::<Vec<_>>(),
+        "components": libraries.collect::<Vec<_>>(),
         "dependencies": dependencies.collect::<Vec<_>>(),
     });
     Ok(serde_json::to_string_pretty(&list)?)
+}
+
+/// The version of SQLite that the crate `libsqlite3-sys` brings with it: those who look for known faults look for SQLite and
+/// not for the crate.
+pub(crate) fn version_of_sqlite(metadata: &Value) -> Result<String> {
+    let mut packages = metadata["packages"].as_array().into_iter().flatten();
+    let package = packages.find(|package| package["name"] == "libsqlite3-sys");
+    let manifest = package.and_then(|package| package["manifest_path"].as_str());
+    let manifest = Path::new(manifest.context("cargo metadata has no package libsqlite3-sys")?);
+    let header = fs::read_to_string(manifest.with_file_name("sqlite3/sqlite3.h"))?;
+    let version = header.lines().find_map(|line| line.strip_prefix("#define SQLITE_VERSION "));
+    Ok(version.context("sqlite3.h has no version")?.trim().trim_matches('"').to_owned())
 }
 
 #[cfg(test)]
@@ -89,9 +112,10 @@ mod tests {
                 {"id": "insta", "deps": []},
             ]},
         });
-        let list: Value = serde_json::from_str(&components(&metadata.to_string()).unwrap()).unwrap();
-        let names: Vec<_> =
-            list["components"].as_array().unwrap().iter().map(|one| one["purl"].as_str().unwrap()).collect();
+        let list: Value = serde_json::from_str(&components(&metadata, "3.54.1").unwrap()).unwrap();
+        let libraries = list["components"].as_array().unwrap();
+        let names: Vec<_> = libraries.iter().filter_map(|one| one["purl"].as_str()).collect();
+        assert_eq!(libraries[3]["cpe"], "cpe:2.3:a:sqlite:sqlite:3.54.1:*:*:*:*:*:*:*");
         assert_eq!(names, ["pkg:cargo/axum@1.0.0", "pkg:cargo/cc@1.0.0", "pkg:cargo/hyper@1.0.0"]);
         assert_eq!(
             list["dependencies"][0],

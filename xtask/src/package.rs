@@ -85,6 +85,9 @@ impl Package<'_> {
         }
         let documents = root.join("usr/share/doc/matricula");
         copy(&self.repository.join("LICENSE"), &documents.join("copyright"), DATA)?;
+        for license in ["LICENSE-APACHE", "LICENSE-MIT"] {
+            copy(&self.repository.join(license), &documents.join(license), DATA)?;
+        }
         copy(&self.repository.join("CHANGELOG.md"), &documents.join("CHANGELOG.md"), DATA)?;
         if let Some(components) = self.components {
             copy(components, &documents.join("components.cdx.json"), DATA)?;

@@ -6,7 +6,7 @@ use std::io::Write;
 use anyhow::{Context as _, Result};
 use xtask::package::Package;
 
-use crate::components::components;
+use crate::components::{components, version_of_sqlite};
 use crate::shell::Shell;
 
 /// Where everything is built.
@@ -42,12 +42,17 @@ fn package(shell: &Shell, profile: &str) -> Result<String> {
     if profile == "release" {
         shell.run_with(&without_folders(shell), &format!("{build} --release"))?;
     } else {
-        shell.run(build)?;
+        shell.run_with(&[built_here(shell)], build)?;
     }
     shell.run(&format!("target/{profile}/examples/manual {FOLDER}/manual"))?;
-    let metadata = shell.read("cargo metadata --locked --format-version 1")?;
+    // Without the platform, it would list what programs for other systems contain.
+    let machine = shell.read("rustc -vV")?;
+    let platform = machine.lines().find_map(|line| line.strip_prefix("host: "));
+    let platform = platform.context("rustc names its platform")?;
+    let metadata = format!("cargo metadata --locked --format-version 1 --filter-platform {platform}");
+    let metadata = serde_json::from_str(&shell.read(&metadata)?)?;
     let list = folder.join("components.cdx.json");
-    fs::write(&list, components(&metadata)?)?;
+    fs::write(&list, components(&metadata, &version_of_sqlite(&metadata)?)?)?;
     let time = shell.read("git -c safe.directory=* log -1 --format=%ct")?;
     let package = Package {
         repository: &shell.root,
@@ -84,7 +89,13 @@ fn without_folders(shell: &Shell) -> Vec<(&'static str, String)> {
     vec![
         ("CARGO_ENCODED_RUSTFLAGS", flags("--remap-path-prefix=").join("\u{1f}")),
         ("CFLAGS", flags("-ffile-prefix-map=").join(" ")),
+        built_here(shell),
     ]
+}
+
+/// Makes Cargo build where the package takes the program from, whatever folder a variable of the user names.
+fn built_here(shell: &Shell) -> (&'static str, String) {
+    ("CARGO_TARGET_DIR", shell.root.join("target").display().to_string())
 }
 
 #[cfg(test)]

@@ -233,7 +233,10 @@ async fn a_database_of_another_version_or_none_is_copied_too() {
     let other = Database::file();
     other.runs("create table student (id integer primary key); insert into student values (1)");
     let older = school_of_two().await;
-    runs(&path(&older), "delete from matricula_migrations where version = (select max(version) from matricula_migrations)");
+    runs(
+        &path(&older),
+        "delete from matricula_migrations where version = (select max(version) from matricula_migrations)",
+    );
     let newer = school_of_two().await;
     runs(&path(&newer), "insert into matricula_migrations values (99, 'terms', '', '1')");
     for (database, why) in [

@@ -254,6 +254,12 @@ async fn delete_everything(client: &Client, database: &Database) {
         let reply = client.ask("GET", &format!("/api/v1/{path}?as_of=2020-01-01T00:00:00Z")).await;
         assert!(matches!(reply.status.as_u16(), 200 | 404), "{reply:?}");
     }
+    // Whether these were known once is looked up.
+    for (student, course) in [(1, 999), (999, 1)] {
+        let path = format!("/api/v1/students/{student}/courses");
+        let reply = client.ask("POST", &path).json(&json!({"course_id": course})).await;
+        assert!(reply.status.is_client_error(), "{reply:?}");
+    }
     // Rows that another program deletes.
     database.runs(
         "pragma foreign_keys = off; delete from students where id = 2; delete from courses where id = 2",

@@ -74,8 +74,18 @@ impl Registry {
     async fn courses_of(&self, student: i64) -> Vec<String> {
         self.names_of(&format!("/api/v1/students/{student}/courses"), "code").await
     }
+
+    /// Asserts the codes of the courses that they take.
+    async fn ana_and_bo_take(&self, ana: &[&str], bo: &[&str]) {
+        assert_eq!((self.courses_of(1).await, self.courses_of(2).await), (owned(ana), owned(bo)));
+    }
 }
 
+fn owned(texts: &[&str]) -> Vec<String> {
+    texts.iter().map(ToString::to_string).collect()
+}
+
+const ALGEBRA_AND_BOTANY: &str = "A,A,Algebra,active\nB,B,Botany,active\n";
 const ONE: &str = "1,A,One,active\n";
 const TWO: &str = "2,A,Two,active\n";
 
@@ -89,15 +99,12 @@ async fn a_section_keeps_its_course_and_the_limits_when_another_comes_and_goes()
     let two = [ONE, TWO].concat();
     let report = registry.import(&registry.whole(&two, &["1,s1", "2,s2"]), &["--mode", "full"]);
     assert_eq!(report["would_vanish"]["enrollments"], 1, "{report:#}");
-    assert_eq!(
-        (registry.courses_of(1).await, registry.courses_of(2).await),
-        (vec!["A".to_owned()], vec!["A/2".to_owned()])
-    );
+    registry.ana_and_bo_take(&["A"], &["A/2"]).await;
     assert_eq!(registry.names_of("/api/v1/courses", "name").await, ["Algebra", "Algebra (Two)"]);
 
     let report = registry.import(&registry.whole(ONE, &["1,s1"]), &["--mode", "full"]);
     assert_eq!(report["vanishing"][1]["cause"], "with-course", "{report:#}");
-    assert_eq!((registry.courses_of(1).await, registry.courses_of(2).await), (vec!["A".to_owned()], vec![]));
+    registry.ana_and_bo_take(&["A"], &[]).await;
     let seats = registry.school.get("/api/v1/courses/1/seats").await.is_ok().json();
     assert_eq!((&seats["capacity"], &seats["enrolled"]), (&json!(2), &json!(1)), "{seats:#}");
 }
@@ -113,10 +120,7 @@ async fn changes_that_name_some_of_the_sections_are_about_these() {
     assert_eq!(registry.courses_of(1).await, ["A", "A/2"]);
     // Without a file of sections.
     registry.import(&[registry.enrollments(&["1,s1 deleted", "2,s2 deleted", "1,s2"])], &[]);
-    assert_eq!(
-        (registry.courses_of(1).await, registry.courses_of(2).await),
-        (vec!["A/2".to_owned()], vec!["A".to_owned()])
-    );
+    registry.ana_and_bo_take(&["A/2"], &["A"]).await;
     // A third one, alone, is no course that another section is.
     registry.import(&[registry.sections("3,A,Three,active\n"), registry.enrollments(&["3,s2"])], &[]);
     assert_eq!(registry.courses_of(2).await, ["A", "A/3"]);
@@ -158,10 +162,7 @@ async fn a_section_that_is_deleted_gives_up_its_course_unless_it_is_the_only_one
     registry.import(&registry.whole(&[ONE, TWO].concat(), &["1,s1", "2,s2"]), &[]);
     registry.import(&[registry.sections("1,A,One,deleted\n")], &[]);
     assert_eq!(registry.names_of("/api/v1/courses", "code").await, ["A/2"]);
-    assert_eq!(
-        (registry.courses_of(1).await, registry.courses_of(2).await),
-        (vec![], vec!["A/2".to_owned()])
-    );
+    registry.ana_and_bo_take(&[], &["A/2"]).await;
 }
 
 #[tokio::test]
@@ -170,10 +171,7 @@ async fn a_section_without_a_row_is_mentioned_by_whoever_is_enrolled_in_it() {
     registry.import(&registry.whole(&[ONE, TWO].concat(), &["1,s1", "2,s2"]), &[]);
     let report = registry.import(&registry.whole(ONE, &["1,s1", "2,s2"]), &["--mode", "full"]);
     assert_eq!(report["counts"]["would_vanish"], 0, "{report:#}");
-    assert_eq!(
-        (registry.courses_of(1).await, registry.courses_of(2).await),
-        (vec!["A/1".to_owned()], vec!["A/2".to_owned()])
-    );
+    registry.ana_and_bo_take(&["A/1"], &["A/2"]).await;
 }
 
 #[tokio::test]
@@ -182,7 +180,7 @@ async fn a_section_that_has_moved_stays_there_until_a_row_says_that_it_has_moved
     let whole = |moves: &str| {
         vec![
             registry.users(),
-            registry.courses("A,A,Algebra,active\nB,B,Botany,active\n"),
+            registry.courses(ALGEBRA_AND_BOTANY),
             registry.sections("1,A,One,active\n2,B,Two,active\n"),
             registry.enrollments(&["1,s1", "2,s2"]),
             registry.moves(moves),
@@ -198,16 +196,10 @@ async fn a_section_that_has_moved_stays_there_until_a_row_says_that_it_has_moved
         C,1,s1,student,active\n";
     let report = import(&registry.school, &[registry.files.with("enrollments.csv", named)], &[]).is_done();
     assert_eq!(codes(&report), ["section-of-another-course"], "{report:#}");
-    assert_eq!(
-        (registry.courses_of(1).await, registry.courses_of(2).await),
-        (vec![], vec!["B/2".to_owned()])
-    );
+    registry.ana_and_bo_take(&[], &["B/2"]).await;
 
     registry.import(&whole("B,1,deleted\n"), &["--mode", "full"]);
-    assert_eq!(
-        (registry.courses_of(1).await, registry.courses_of(2).await),
-        (vec!["A".to_owned()], vec!["B/2".to_owned()])
-    );
+    registry.ana_and_bo_take(&["A"], &["B/2"]).await;
 }
 
 #[tokio::test]
@@ -217,10 +209,7 @@ async fn a_section_that_comes_back_is_a_course_of_its_own_while_another_has_stay
     registry.import(&registry.whole(&[ONE, TWO].concat(), &["1,s1", "2,s2"]), &[]);
     registry.import(&[registry.sections("1,A,One,deleted\n")], &[]);
     registry.import(&registry.whole(&[ONE, TWO].concat(), &["1,s1", "2,s2"]), &[]);
-    assert_eq!(
-        (registry.courses_of(1).await, registry.courses_of(2).await),
-        (vec!["A/1".to_owned()], vec!["A/2".to_owned()])
-    );
+    registry.ana_and_bo_take(&["A/1"], &["A/2"]).await;
 }
 
 #[tokio::test]
@@ -277,30 +266,35 @@ async fn a_section_that_nobody_has_described_is_not_the_course_that_another_one_
     let rows = "course_id,section_id,user_id,role,status\nA,9,s1,student,deleted\nA,9,s2,student,active\n";
     let report = import(&registry.school, &[registry.files.with("enrollments.csv", rows)], &[]).is_done();
     assert_eq!(codes(&report), ["section-not-in-files"], "{report:#}");
-    assert_eq!((registry.courses_of(1).await, registry.courses_of(2).await), (vec!["A".to_owned()], vec![]));
+    registry.ana_and_bo_take(&["A"], &[]).await;
 }
 
 #[tokio::test]
 async fn a_new_section_is_not_the_course_of_one_that_has_moved_away() {
     let registry = Registry::open().await;
-    let courses = || registry.courses("A,A,Algebra,active\nB,B,Botany,active\n");
-    let before = [registry.users(), courses(), registry.sections(ONE), registry.enrollments(&["1,s1"])];
+    let before = [
+        registry.users(),
+        registry.courses(ALGEBRA_AND_BOTANY),
+        registry.sections(ONE),
+        registry.enrollments(&["1,s1"]),
+    ];
     registry.import(&before, &[]);
     let after = [registry.sections("1,A,One,active\n2,A,Two,active\n"), registry.moves("B,1,active\n")];
     registry.import(&after, &[]);
     registry.import(&[registry.enrollments(&["2,s2"])], &[]);
-    assert_eq!(
-        (registry.courses_of(1).await, registry.courses_of(2).await),
-        (vec!["A".to_owned()], vec!["A/2".to_owned()])
-    );
+    registry.ana_and_bo_take(&["A"], &["A/2"]).await;
 }
 
 #[tokio::test]
 async fn a_section_is_deleted_wherever_it_has_moved() {
     let registry = Registry::open().await;
-    let courses = || registry.courses("A,A,Algebra,active\nB,B,Botany,active\n");
     let sections = |status: &str| registry.sections(&format!("1,A,One,{status}\n2,A,Two,active\n"));
-    let set = [registry.users(), courses(), sections("active"), registry.moves("B,1,active\n")];
+    let set = [
+        registry.users(),
+        registry.courses(ALGEBRA_AND_BOTANY),
+        sections("active"),
+        registry.moves("B,1,active\n"),
+    ];
     registry.import(&set, &[]);
     registry.import(&[registry.enrollments(&["1,s1"])], &[]);
     assert_eq!(registry.courses_of(1).await, ["B"]);

@@ -16,7 +16,7 @@ pub(super) struct Division<'a> {
     staying: HashMap<Box<str>, HashSet<Box<str>>>,
     /// Courses that may have sections whose rows are refused.
     unclear: HashSet<Box<str>>,
-    /// Courses with a section of which it is not certain which course it is.
+    /// Courses with a section that may be the course or a course of its own.
     uncertain: HashSet<Box<str>>,
     known: &'a KnownSections,
 }
@@ -43,13 +43,14 @@ impl<'a> Division<'a> {
             known,
         };
         let of_canvas = || sections.iter().filter(|section| !section.is_course);
-        for section in of_canvas() {
-            *division.counts.entry(section.course.clone().unwrap_or_default()).or_default() += 1;
+        // Each has a course: a row without one is refused.
+        let with_courses = || of_canvas().filter_map(|section| Some((section, section.course.clone()?)));
+        for (section, course) in with_courses() {
+            *division.counts.entry(course).or_default() += 1;
             division.described.insert(section.key.clone());
         }
-        for section in of_canvas() {
+        for (section, course) in with_courses() {
             let Place { code, is_certain } = division.place(section);
-            let course = section.course.clone().unwrap_or_default();
             if !is_certain {
                 division.uncertain.insert(course.clone());
             }

@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 
 /// A section of Canvas, and which course of the school it is.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CanvasSection {
     /// Its id, as written.
     pub id: Box<str>,

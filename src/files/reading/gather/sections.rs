@@ -283,6 +283,7 @@ impl Moves {
         let now = known.into_iter().map(|listing| (listing.section, listing.course)).collect();
         Self { now, before }
     }
+
     /// Puts the sections into the courses to which they have moved; returns the courses that they have left, by section.
     fn carry_out(&self, sections: &mut [SectionDraft], known: &KnownSections) -> HashMap<Box<str>, Box<str>> {
         let mut left = HashMap::new();

@@ -232,13 +232,11 @@ async fn carry_out(
         if !args.dry_run || args.confirm.is_some() {
             plan.ensure_confirmed(args.confirm).map_err(Stop)?;
         }
-        if args.dry_run {
+        if args.dry_run || plan.is_empty() && !school.app.imports.has_new_sections(&plan).await? {
             return Ok(());
         }
-        if plan.is_empty() {
-            return Ok(school.app.imports.remember_sections(&plan).await?);
-        }
-        if args.yes {
+        // Nobody has to agree to nothing.
+        if args.yes || plan.is_empty() {
             break;
         }
         ensure_agreed(args, out)?;

@@ -21,7 +21,7 @@ const CREATE_HISTORY: &str = "create table if not exists matricula_migrations (
 )";
 
 /// Version, name and SQL, in order.
-const FILES: [(i64, &str, &str); 24] = [
+const FILES: [(i64, &str, &str); 25] = [
     (1, "students", include_str!("../../migrations/V1__students.sql")),
     (2, "courses", include_str!("../../migrations/V2__courses.sql")),
     (3, "student_courses", include_str!("../../migrations/V3__student_courses.sql")),
@@ -46,6 +46,7 @@ const FILES: [(i64, &str, &str); 24] = [
     (22, "groups_and_holds", include_str!("../../migrations/V22__groups_and_holds.sql")),
     (23, "seat_changes", include_str!("../../migrations/V23__seat_changes.sql")),
     (24, "canvas_sections", include_str!("../../migrations/V24__canvas_sections.sql")),
+    (25, "sections_by_import", include_str!("../../migrations/V25__sections_by_import.sql")),
 ];
 
 /// The placeholders for the triggers that log writes by other programs, which the engines express quite differently.

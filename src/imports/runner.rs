@@ -112,8 +112,8 @@ impl Runner {
             progress(before);
             let resumed = Resumed::new(planned, in_log);
             let to_do = resumed.to_do(&assignment, &plan);
+            self.storage.remember_sections(&assignment, &plan).await?;
             let done = plan.carry_out(&to_do, registrar, &caller, |steps| progress(before + steps)).await?;
-            self.storage.remember_sections(&plan).await?;
             let rows = resumed.not_done(&plan, &to_do, &done, &self.storage.in_log(id).await?.rows);
             Ok((steps, End::Applied(rows)))
         };
@@ -130,8 +130,8 @@ impl Runner {
         progress: impl Fn(usize) + Send,
     ) -> Result<(Done, Vec<ImportRow>), Refusal> {
         let to_do = RowNumbers::new(assignment.clone(), plan, |number, _| Some(to_i64(number)));
+        self.storage.remember_sections(assignment, plan).await?;
         let done = plan.carry_out(&to_do, &self.storage.registrar, caller, progress).await?;
-        self.storage.remember_sections(plan).await?;
         let rows = plan.not_done_rows(&to_do, &done);
         Ok((done, rows))
     }
@@ -141,8 +141,10 @@ impl Runner {
         let work = async {
             let _turn = self.working.acquire().await.map_err(|_| Refusal::Stopping)?;
             let Storage { db, registrar, .. } = &self.storage;
-            undo::undo(&assignment, db, registrar, &caller, |steps| looked_at.store(steps, Ordering::Relaxed))
-                .await
+            let progress = |steps| looked_at.store(steps, Ordering::Relaxed);
+            let remaining = undo::undo(&assignment, db, registrar, &caller, progress).await?;
+            registrar.keep_house(vec![sections::forget(&assignment)]).await?;
+            Ok(remaining)
         };
         let done = self.with_heartbeat(&assignment, &looked_at, work).await;
         let done = done.map(|remaining| (looked_at.load(Ordering::Relaxed), End::Undone(remaining)));

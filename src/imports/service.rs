@@ -9,6 +9,7 @@ use tokio::sync::Semaphore;
 use super::carry_out::Done;
 use super::error::ImportError;
 use super::runner::{HEARTBEAT, Made, Runner};
+use super::sections;
 use super::settings::Settings;
 use super::staging::{self, Claim, ImportStatus, RIGHTS};
 use super::steps::{Obstacle, Plan};
@@ -235,12 +236,12 @@ impl Imports {
         Ok(())
     }
 
-    /// Writes down which courses the sections of Canvas are, for a plan that has nothing to carry out.
+    /// Whether the files of a plan say something new about sections of Canvas: then it has an effect even if it is empty.
     ///
     /// # Errors
-    /// When the commit fails.
-    pub async fn remember_sections(&self, plan: &Plan) -> Result<(), ImportError> {
-        Ok(self.0.runner.storage.remember_sections(plan).await?)
+    /// When the database cannot be read.
+    pub async fn has_new_sections(&self, plan: &Plan) -> Result<bool, DbError> {
+        sections::are_new(&self.0.runner.storage.db, &plan.reading.sections).await
     }
 
     /// Writes down a plan and carries it out; returns the id of the import and what was done. `progress` is called with

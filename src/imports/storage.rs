@@ -107,16 +107,23 @@ impl Storage {
         if written != [1] {
             return Err(Refusal::KeyInUse.into());
         }
-        if plan.is_empty() {
-            // Nobody carries it out.
-            self.remember_sections(plan).await?;
-        }
         Ok(())
     }
 
-    /// Writes down which courses the sections of Canvas are, for the files that come later.
-    pub(super) async fn remember_sections(&self, plan: &Plan) -> Result<(), Refusal> {
-        for chores in sections::remember(&self.db, &plan.reading.sections).await? {
+    /// Writes down which courses the sections of Canvas are, for the files that come later: before the first step, so that
+    /// other imports know it from the moment at which a course is there.
+    ///
+    /// # Errors
+    /// [`Refusal::PlanChanged`] if another import has said something else since the plan was made.
+    pub(super) async fn remember_sections(
+        &self,
+        assignment: &Assignment,
+        plan: &Plan,
+    ) -> Result<(), Refusal> {
+        if !sections::still_fits(&self.db, &plan.reading).await? {
+            return Err(Refusal::PlanChanged);
+        }
+        for chores in sections::remember(&self.db, assignment, &plan.reading.sections).await? {
             self.registrar.keep_house(chores).await?;
         }
         Ok(())

@@ -11,7 +11,7 @@ use crate::adoption_of_files_sqlite_only::found::Found;
 use crate::school::{Process, matricula};
 
 const VERSIONS: &str = "select version, name from matricula_migrations order by version";
-const ALL: [&str; 24] = [
+const ALL: [&str; 25] = [
     "1|students",
     "2|courses",
     "3|student_courses",
@@ -36,6 +36,7 @@ const ALL: [&str; 24] = [
     "22|groups_and_holds",
     "23|seat_changes",
     "24|canvas_sections",
+    "25|sections_by_import",
 ];
 
 fn run(database: &Path, more: &[&str]) -> (bool, String, String) {
@@ -73,7 +74,7 @@ fn the_command_says_what_it_did() {
          applied V17__external_ids\napplied V18__imports\napplied V19__mode_of_imports\napplied V20__deadlines\n\
          applied V21__restored_enrollments\napplied V22__groups_and_holds\n\
          applied V23__seat_changes\n\
-         applied V24__canvas_sections\nschool.db is up to date\n"
+         applied V24__canvas_sections\napplied V25__sections_by_import\nschool.db is up to date\n"
     );
     assert_eq!(run(&found.path, &[]).1, format!("{shown} is up to date\n"));
     assert_eq!(run(&found.path, &["--dry-run"]).1, format!("-- {shown} is up to date\n"));
@@ -248,6 +249,7 @@ async fn every_migration_keeps_the_data_that_was_there_before_it() {
          'cli', 'planned', '{}', '{\"capacity\":40}', '', 1, 0, 0, 0, 0, 0, 0, 0, 0, '2026-09-01T08:00:00.000Z', 'one'); \
          insert into matricula_seat_change_courses values (1, 1, 1, 'planned', null, '{}', 2, 0, 0, null, null);",
         "insert into matricula_canvas_sections values ('S1', 'A', 'Algebra', null, 'A1');",
+        "insert into matricula_canvas_sections values ('S1', 1, 'A', 'Algebra', null, 'A1');",
     ];
     assert_eq!(scripts.len(), data.len(), "a new migration brings sample data");
     let found = Found::nothing();

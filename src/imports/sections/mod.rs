@@ -2,11 +2,12 @@
 
 mod store;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
-use self::store::Remembered;
+pub(super) use self::store::forget;
+use super::staging::Assignment;
 use crate::db::{Db, DbError};
-use crate::files::reading::{CanvasSection, KnownSections};
+use crate::files::reading::{CanvasSection, KnownSections, Reading};
 use crate::registrar::Chore;
 
 /// Sections in one commit.
@@ -17,39 +18,62 @@ const SECTIONS_PER_COMMIT: usize = 50;
 /// # Errors
 /// When the database cannot be read.
 pub async fn known(db: &Db) -> Result<KnownSections, DbError> {
-    let remembered = store::remembered(db).await?;
-    Ok(remembered.into_iter().filter(|one| one.exists).map(|one| one.section).collect())
+    let said = store::said(db).await?;
+    let exist = store::codes_of_courses(db, &said).await?;
+    let latest = latest(said);
+    // What the latest import says about a course counts for the course, too.
+    let with_codes: HashMap<_, _> =
+        latest.iter().map(|section| (section.code.clone(), section.id.clone())).collect();
+    let is_known =
+        |section: &CanvasSection| exist.contains(&*section.code) && with_codes[&section.code] == section.id;
+    Ok(latest.into_iter().filter(is_known).collect())
 }
 
-/// What writes these sections down, as far as their courses exist and they are not written down yet, by commit.
-pub(super) async fn remember(db: &Db, sections: &[CanvasSection]) -> Result<Vec<Vec<Chore>>, DbError> {
+/// The last thing that is said about each section, in that order.
+fn latest(said: Vec<CanvasSection>) -> Vec<CanvasSection> {
+    let last: HashMap<_, _> =
+        said.iter().zip(0..).map(|(section, place)| (section.id.clone(), place)).collect();
+    let is_last = |(section, place): &(CanvasSection, usize)| last[&section.id] == *place;
+    said.into_iter().zip(0..).filter(is_last).map(|(section, _)| section).collect()
+}
+
+/// Whether a reading still fits what is known about sections: another import may have said something else since.
+pub(super) async fn still_fits(db: &Db, reading: &Reading) -> Result<bool, DbError> {
+    if reading.sections.is_empty() {
+        return Ok(true);
+    }
+    let known = known(db).await?;
+    Ok(reading.sections.iter().all(|section| known.allows(section)))
+}
+
+/// What writes down what is new about these sections, by commit.
+pub(super) async fn remember(
+    db: &Db,
+    assignment: &Assignment,
+    sections: &[CanvasSection],
+) -> Result<Vec<Vec<Chore>>, DbError> {
+    let new = new(db, sections).await?;
+    let chores =
+        |some: &[&CanvasSection]| some.iter().map(|section| store::add(assignment, section)).collect();
+    Ok(new.chunks(SECTIONS_PER_COMMIT).map(chores).collect())
+}
+
+/// Whether files say something new about sections.
+pub(super) async fn are_new(db: &Db, sections: &[CanvasSection]) -> Result<bool, DbError> {
+    Ok(!new(db, sections).await?.is_empty())
+}
+
+async fn new<'a>(db: &Db, sections: &'a [CanvasSection]) -> Result<Vec<&'a CanvasSection>, DbError> {
     if sections.is_empty() {
         return Ok(Vec::new());
     }
-    let before = store::remembered(db).await?;
-    let mut by_id: HashMap<&str, &Remembered> = HashMap::new();
-    let mut by_code: HashMap<&str, &Remembered> = HashMap::new();
-    for one in &before {
-        by_id.insert(&one.section.id, one);
-        by_code.insert(&one.section.code, one);
-    }
-    let exist = store::codes_of_courses(db, sections).await?;
-    let mut codes = HashSet::new();
+    let known = known(db).await?;
+    let latest = latest(store::said(db).await?);
+    let latest: HashMap<_, _> = latest.iter().map(|section| (&section.id, section)).collect();
     let is_new = |section: &&CanvasSection| {
-        let holder = by_code.get(&*section.code);
         // Our own exports have a section with the id of its course for each course. That is no section of another system.
-        let is_own = section.id == section.code
-            && holder.is_some_and(|holder| holder.exists && holder.section.id != section.id);
-        let is_same = by_id.get(&*section.id).is_some_and(|one| one.section == **section);
-        exist.contains(&*section.code) && !is_same && !is_own && codes.insert(section.code.clone())
+        let is_own = section.id == section.code && known.is_of_another(&section.code, &section.id);
+        !is_own && latest.get(&section.id) != Some(section)
     };
-    let new: Vec<_> = sections.iter().filter(is_new).collect();
-    let chores = |some: &[&CanvasSection]| {
-        let is_there = |section: &&&CanvasSection| {
-            by_id.contains_key(&*section.id) || by_code.contains_key(&*section.code)
-        };
-        let forget = some.iter().filter(is_there).map(|section| store::forget(section));
-        forget.chain(some.iter().map(|section| store::add(section))).collect()
-    };
-    Ok(new.chunks(SECTIONS_PER_COMMIT).map(chores).collect())
+    Ok(sections.iter().filter(is_new).collect())
 }

@@ -4,29 +4,20 @@ use std::collections::HashSet;
 
 use crate::db::{Db, DbError, Row};
 use crate::files::reading::CanvasSection;
+use crate::imports::staging::Assignment;
 use crate::imports::store::courses_with_codes;
 use crate::registrar::Chore;
 
-/// A section that is written down.
-#[derive(Debug)]
-pub(super) struct Remembered {
-    pub(super) section: CanvasSection,
-    /// Whether a course has the code.
-    pub(super) exists: bool,
-}
-
-/// All sections that are written down.
-pub(super) async fn remembered(db: &Db) -> Result<Vec<Remembered>, DbError> {
-    let sql = "select section, course, course_name, moved_from, code from matricula_canvas_sections order by section";
+/// Everything that is written down, the latest import last.
+pub(super) async fn said(db: &Db) -> Result<Vec<CanvasSection>, DbError> {
+    let sql = "select section, course, course_name, moved_from, code from matricula_canvas_sections \
+               order by import_id, section";
     let map = |row: &Row<'_>| {
         let (id, course, code) = (row.text(0)?.into(), row.text(1)?.into(), row.text(4)?.into());
         let (course_name, moved_from) = (row.opt_text(2)?.map(Into::into), row.opt_text(3)?.map(Into::into));
         Ok(CanvasSection { id, course, course_name, moved_from, code })
     };
-    let sections = db.query(sql, [], map).await?;
-    let exist = codes_of_courses(db, &sections).await?;
-    let remembered = |section: CanvasSection| Remembered { exists: exist.contains(&*section.code), section };
-    Ok(sections.into_iter().map(remembered).collect())
+    db.query(sql, [], map).await
 }
 
 /// The codes of the courses that these sections are, as far as they exist.
@@ -39,25 +30,31 @@ pub(super) async fn codes_of_courses(
     Ok(courses.into_iter().filter_map(|course| course.code).collect())
 }
 
-/// Removes what is written down about a section and about its code.
-pub(super) fn forget(section: &CanvasSection) -> Chore {
+/// Writes down what an import says about a section, once. As everything that a worker writes, it changes nothing once
+/// another one has taken over.
+pub(super) fn add(assignment: &Assignment, section: &CanvasSection) -> Chore {
     Chore {
-        sql: "delete from matricula_canvas_sections where section = $1 or code = $2",
-        args: vec![(&*section.id).into(), (&*section.code).into()],
-    }
-}
-
-/// Writes a section down.
-pub(super) fn add(section: &CanvasSection) -> Chore {
-    Chore {
-        sql: "insert into matricula_canvas_sections (section, course, course_name, moved_from, code) \
-              values ($1, $2, $3, $4, $5)",
+        sql: "insert into matricula_canvas_sections (section, import_id, course, course_name, moved_from, code) \
+              select cast($1 as text), id, cast($2 as text), cast($3 as text), cast($4 as text), cast($5 as text) \
+              from matricula_imports where id = $6 and worker = $7 and not exists \
+              (select 1 from matricula_canvas_sections where section = $1 and import_id = $6)",
         args: vec![
             (&*section.id).into(),
             (&*section.course).into(),
             section.course_name.as_ref().map(ToString::to_string).into(),
             section.moved_from.as_ref().map(ToString::to_string).into(),
             (&*section.code).into(),
+            assignment.import_id.into(),
+            (&*assignment.worker).into(),
         ],
+    }
+}
+
+/// Removes what an import has said.
+pub(in crate::imports) fn forget(assignment: &Assignment) -> Chore {
+    Chore {
+        sql: "delete from matricula_canvas_sections where import_id = $1 \
+              and exists (select 1 from matricula_imports where id = $1 and worker = $2)",
+        args: vec![assignment.import_id.into(), (&*assignment.worker).into()],
     }
 }

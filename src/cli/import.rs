@@ -232,11 +232,11 @@ async fn carry_out(
         if !args.dry_run || args.confirm.is_some() {
             plan.ensure_confirmed(args.confirm).map_err(Stop)?;
         }
-        if args.dry_run || plan.is_empty() && !school.app.imports.has_new_sections(&plan).await? {
+        if args.dry_run || plan.is_empty() {
             return Ok(());
         }
-        // Nobody has to agree to nothing.
-        if args.yes || plan.is_empty() {
+        // Nobody has to agree to no change.
+        if args.yes || plan.steps() == 0 {
             break;
         }
         ensure_agreed(args, out)?;
@@ -330,6 +330,10 @@ fn describe(plan: &Plan, out: &mut dyn Write) -> io::Result<()> {
         let more = if counts.new_groups > names.len() { ", ..." } else { "" };
         let groups = counted(to_i64(counts.new_groups), "new group");
         writeln!(out, "  {groups}: {}{more}", names.join(", "))?;
+    }
+    if plan.steps() == 0 && counts.new_sections > 0 {
+        let sections = counted(to_i64(counts.new_sections), "section");
+        writeln!(out, "  for later files: which courses {sections} of Canvas are")?;
     }
     for held_back in &plan.held_back {
         writeln!(

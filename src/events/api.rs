@@ -120,17 +120,22 @@ impl<S: Send + Sync> FromRequestParts<S> for StreamRequest {
     }
 }
 
-/// Present if the client accepts a stream.
+/// Present if the client wants a stream rather than a list. Of two that it wants alike it gets the list, which ends.
 impl<S: Send + Sync> OptionalFromRequestParts<S> for StreamRequest {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
         let accepted = parts.headers.get_all(ACCEPT).into_iter().filter_map(|line| line.to_str().ok());
-        let is_stream = accepted.flat_map(|line| line.split(',')).any(|range| {
-            let (kind, parameters) = range.split_once(';').unwrap_or((range, ""));
-            let weight = parameters.split(';').find_map(|one| one.trim().strip_prefix("q="));
-            kind.trim().eq_ignore_ascii_case("text/event-stream") && weight.map_or(1000, thousandths) > 0
-        });
+        let ranges: Vec<_> = accepted.flat_map(|line| line.split(',')).collect();
+        let weight = |wanted: &str| {
+            let weights = ranges.iter().filter_map(|range| {
+                let (kind, parameters) = range.split_once(';').unwrap_or((range, ""));
+                let weight = parameters.split(';').find_map(|one| one.trim().strip_prefix("q="));
+                kind.trim().eq_ignore_ascii_case(wanted).then(|| weight.map_or(1000, thousandths))
+            });
+            weights.max().unwrap_or(0)
+        };
+        let is_stream = weight("text/event-stream") > weight("application/json");
         Ok(is_stream.then(|| Self(parts.headers.get("last-event-id").cloned())))
     }
 }

@@ -6,7 +6,10 @@ use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
 use axum::http::request::Parts;
+use serde_json::json;
 
+use super::invalid::invalid;
+use super::problem::Problem;
 use crate::registrar::Version;
 
 /// A strong entity tag from the version of a record and, if it is shown with related data, the version of that data.
@@ -48,12 +51,16 @@ impl IfNoneMatch {
 }
 
 impl<S: Send + Sync> FromRequestParts<S> for IfMatch {
-    type Rejection = Infallible;
+    type Rejection = Problem;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
         let tags = tags(&parts.headers, &IF_MATCH);
         if !parts.headers.contains_key(IF_MATCH) || tags.contains(&"*") {
             return Ok(Self(None));
+        }
+        if tags.iter().any(|tag| !is_quoted(tag.strip_prefix("W/").unwrap_or(tag))) {
+            let detail = "must be the ETag of the record with its quotes, or *";
+            return Err(invalid(vec![json!({"parameter": "If-Match", "detail": detail})]));
         }
         // A weak tag never matches here (RFC 9110, 13.1.1), nor does a tag that this server did not make.
         Ok(Self(Some(tags.into_iter().filter_map(version).collect())))
@@ -76,6 +83,11 @@ impl<S: Send + Sync> FromRequestParts<S> for IfNoneMatch {
 fn tags<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Vec<&'a str> {
     let lines = headers.get_all(name).into_iter().filter_map(|line| line.to_str().ok());
     lines.flat_map(|line| line.split(',')).map(str::trim).filter(|tag| !tag.is_empty()).collect()
+}
+
+/// Whether a text is a strong entity tag.
+pub(super) fn is_quoted(tag: &str) -> bool {
+    tag.len() >= 2 && tag.starts_with('"') && tag.ends_with('"')
 }
 
 /// The versions in a tag of [`etag`].

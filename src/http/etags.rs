@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use siphasher::sip::SipHasher13;
 
-use super::conditional::{etag, version};
+use super::conditional::{etag, is_quoted, version};
 use super::problem::Problem;
 use super::reply::ascii;
 use crate::registrar::{Identity, Right, Rights, Version};
@@ -89,7 +89,7 @@ impl EtagKey {
         (self.mark(view, record, related) == mark).then_some((record, related))
     }
 
-    /// Opens the tags of a header. One that is not of this view becomes one that matches nothing.
+    /// Opens the tags of a header. One that is not of this view becomes one that matches nothing; what is no tag stays.
     fn open_all(self, view: View, name: &HeaderName, headers: &mut HeaderMap) {
         if !headers.contains_key(name) {
             return;
@@ -99,7 +99,7 @@ impl EtagKey {
             let (weak, strong) = tag.strip_prefix("W/").map_or(("", tag), |strong| ("W/", strong));
             match self.open(view, strong) {
                 Some((record, related)) => format!("{weak}{}", etag(record, related)),
-                None if tag == "*" => "*".to_owned(),
+                None if !is_quoted(strong) => tag.to_owned(),
                 None => "\"\"".to_owned(),
             }
         };

@@ -10,8 +10,8 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::header::{
-    ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LINK, LOCATION,
-    RETRY_AFTER, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING,
+    ACCEPT, AUTHORIZATION, CONNECTION, CONTENT_DISPOSITION, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH,
+    LINK, LOCATION, RETRY_AFTER, STRICT_TRANSPORT_SECURITY, TRANSFER_ENCODING,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::response::{IntoResponse, Response};
@@ -128,6 +128,7 @@ fn cors(origins: &[Origin]) -> Option<CorsLayer> {
             X_REQUEST_ID,
             X_MATRICULA_SEQ,
             HeaderName::from_static("idempotency-key"),
+            HeaderName::from_static("last-event-id"),
         ])
         .expose_headers([
             LINK,
@@ -138,6 +139,8 @@ fn cors(origins: &[Origin]) -> Option<CorsLayer> {
             X_MATRICULA_SEQ,
             HeaderName::from_static("x-total-count"),
             HeaderName::from_static("x-next-cursor"),
+            HeaderName::from_static("idempotency-replayed"),
+            CONTENT_DISPOSITION,
         ])
         .max_age(Duration::from_mins(10));
     (!origins.is_empty()).then_some(layer)

@@ -25,6 +25,9 @@ pub struct Member {
     pub example: fn() -> Value,
 }
 
+/// The operations of requests that can name several courses.
+pub(super) const OPERATIONS_WITH_RESULTS: [&str; 2] = ["enroll", "set_student_courses"];
+
 /// A member of every problem with a request that names several courses.
 pub(super) const RESULTS: Member = Member {
     name: "results",

@@ -203,7 +203,7 @@ fn add_problem(responses: &mut Responses, kind: &Kind) {
     let response = responses.entry(kind.status.to_string()).or_insert_with(|| RefOr::T(Response::new("")));
     let RefOr::T(response) = response else { return };
     problem_schemas::add_to(response, kind);
-    if matches!(kind.status, 429 | 503) {
+    if kind.is_retryable() {
         response
             .headers
             .insert("Retry-After".to_owned(), RefOr::T(header("Seconds to wait.", text_schema())));

@@ -31,6 +31,14 @@ pub struct Kind {
     pub members: &'static [Member],
 }
 
+impl Kind {
+    /// Whether the same request may succeed a second later; such a response has `Retry-After`.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self.status, 429 | 503) || self.slug == IdempotencyKeyInUse::KIND.slug
+    }
+}
+
 /// Which requests can cause a problem.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
@@ -221,12 +229,6 @@ impl Problem {
         &self.detail
     }
 
-    /// Whether a retry may succeed; such a response has `Retry-After`.
-    #[must_use]
-    pub fn is_retryable(&self) -> bool {
-        matches!(self.status(), StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS)
-    }
-
     /// The HTTP status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
@@ -361,7 +363,7 @@ impl Problem {
         if self.status() == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if self.is_retryable() {
+        if self.kind.is_retryable() {
             headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if self.replayed {

@@ -1,6 +1,8 @@
 //! The problems in the OpenAPI document: a schema and an example for each kind; and for each status of an operation,
 //! the kinds that it can mean.
 
+use std::collections::HashSet;
+
 use serde_json::{Value, json};
 use utoipa::PartialSchema;
 use utoipa::openapi::content::{Content, ContentBuilder};
@@ -8,7 +10,7 @@ use utoipa::openapi::example::ExampleBuilder;
 use utoipa::openapi::schema::{Discriminator, OneOfBuilder, Schema};
 use utoipa::openapi::{OpenApi, Ref, RefOr, Response};
 
-use super::members::RESULTS;
+use super::members::{OPERATIONS_WITH_RESULTS, RESULTS};
 use super::problem::{Kind, ProblemBody, Scope};
 use super::schemas::{capitalized, constant, operations};
 
@@ -39,11 +41,12 @@ pub(super) fn complete(document: &mut OpenApi, kinds: impl Iterator<Item = &'sta
             }
         }
     }
+    let of_several = kinds_of_several(document);
     let Some(components) = &mut document.components else { return };
     // Where a problem stands in another answer, such as the result of a batch, it can be of any kind.
     components.schemas.insert("Problem".to_owned(), one_of(kinds.iter().copied()));
     for kind in kinds {
-        components.schemas.insert(name(kind), schema(kind));
+        components.schemas.insert(name(kind), schema(kind, of_several.contains(kind.slug)));
         let example = ExampleBuilder::new().summary(kind.title).value(Some(example(kind)));
         components.examples.insert(kind.slug.to_owned(), example.into());
     }
@@ -75,7 +78,25 @@ fn address(kind: &Kind) -> String {
     format!("/problems/{}", kind.slug)
 }
 
-fn schema(kind: &Kind) -> RefOr<Schema> {
+/// The kinds of problems of requests that can name several courses.
+fn kinds_of_several(document: &mut OpenApi) -> HashSet<String> {
+    let operations = document.paths.paths.values_mut().flat_map(operations);
+    let several = operations.filter(|operation| {
+        operation.operation_id.as_deref().is_some_and(|id| OPERATIONS_WITH_RESULTS.contains(&id))
+    });
+    let responses = several.flat_map(|operation| operation.responses.responses.values());
+    let contents = responses.filter_map(|response| match response {
+        RefOr::T(response) => response.content.get(MEDIA_TYPE),
+        RefOr::Ref(_) => None,
+    });
+    let examples = contents.filter_map(|content| match content {
+        RefOr::T(content) => Some(content.examples.keys()),
+        RefOr::Ref(_) => None,
+    });
+    examples.flatten().cloned().collect()
+}
+
+fn schema(kind: &Kind, is_of_several: bool) -> RefOr<Schema> {
     let RefOr::T(Schema::Object(mut object)) = ProblemBody::schema() else { return ProblemBody::schema() };
     object.description = Some(kind.meaning.to_owned());
     for (member, value) in [("type", json!(address(kind))), ("status", json!(kind.status))] {
@@ -83,7 +104,7 @@ fn schema(kind: &Kind) -> RefOr<Schema> {
             *of_kind = constant(of_kind, value);
         }
     }
-    let of_several = (kind.scope == Scope::Signature).then_some(&RESULTS);
+    let of_several = (is_of_several && kind.scope == Scope::Signature).then_some(&RESULTS);
     for member in kind.members.iter().chain(of_several) {
         object.properties.insert(member.name.to_owned(), member.described());
         if member.is_required {

@@ -60,6 +60,11 @@ impl RowNumbers {
         Self { assignment, numbers }
     }
 
+    /// Who carries them out.
+    pub(super) fn assignment(&self) -> &Assignment {
+        &self.assignment
+    }
+
     /// The number of a row that is to be carried out.
     pub(super) fn number(&self, row: PlanRow) -> Option<i64> {
         match row {
@@ -110,6 +115,17 @@ impl Plan {
         worker.enrollments(self, &ids).await?;
         worker.done.changed.sort_by_key(|(row, _)| to_do.number(*row));
         Ok(worker.done)
+    }
+
+    /// What is done of a plan of files with sections that are other courses by now: nothing.
+    pub(super) fn outdated(&self, to_do: &RowNumbers) -> Done {
+        let obstacle = || {
+            let detail = "Since the plan was made, another import has said which courses the sections are.";
+            Obstacle::new("plan-changed", detail)
+        };
+        let is_to_do = |row: &PlanRow| to_do.number(*row).is_some() && self.row(0, *row).is_step();
+        let changed = self.rows().into_iter().filter(is_to_do).map(|row| (row, obstacle()));
+        Done { steps: 0, changed: changed.collect() }
     }
 
     /// The step of a student: the record and the groups at once, so that an import that is interrupted has done both or

@@ -10,7 +10,7 @@ use super::known::{Known, ids};
 use super::settings::{Mode, Settings};
 use super::steps::{HeldBack, Names, Obstacle, Pair, Plan, RecordStep};
 use super::vanishing::{Cause, Vanishing, VanishingRecord};
-use super::{parties, records, store, warnings};
+use super::{parties, records, sections, store, warnings};
 use crate::clock::Stamp;
 use crate::db::{Db, DbError};
 use crate::files::reading::{Origin, Reading};
@@ -64,6 +64,7 @@ pub async fn make(
     plan.enrollments = steps;
     plan.vanishing.pairs = vanishing;
     plan.promoted = promoted;
+    plan.new_sections = sections::new(db, &plan.reading.sections).await?;
     plan.held_back.extend(past_deadline_for_drops(past_deadline));
     if !plan.vanishing.is_empty() {
         plan.vanishing.totals = store::totals(db).await?;
@@ -96,6 +97,7 @@ fn of_records(reading: Reading, known: &Known, fields: &Fields) -> Plan {
         vanishing: Vanishing::default(),
         held_back: Vec::new(),
         promoted: Vec::new(),
+        new_sections: 0,
         r#override: None,
         names: Names::default(),
         students_by_key,

@@ -72,10 +72,10 @@ impl Plan {
         counts.new + counts.changed + self.vanishing.steps(None).len()
     }
 
-    /// Whether it changes nothing.
+    /// Whether carrying it out would change nothing at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.steps() == 0
+        self.steps() == 0 && self.new_sections == 0
     }
 }
 

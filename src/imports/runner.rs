@@ -99,7 +99,6 @@ impl Runner {
         let work = async {
             let _turn = self.working.acquire().await.map_err(|_| Refusal::Stopping)?;
             let progress = |steps| tried.store(steps, Ordering::Relaxed);
-            let Storage { registrar, .. } = &self.storage;
             if is_whole {
                 let (done, rows) = self.carry_out_whole(&assignment, &plan, &caller, progress).await?;
                 return Ok((done.steps + done.changed.len(), End::Applied(rows)));
@@ -112,8 +111,7 @@ impl Runner {
             progress(before);
             let resumed = Resumed::new(planned, in_log);
             let to_do = resumed.to_do(&assignment, &plan);
-            self.storage.remember_sections(&assignment, &plan).await?;
-            let done = plan.carry_out(&to_do, registrar, &caller, |steps| progress(before + steps)).await?;
+            let done = self.carry_out_rows(&to_do, &plan, &caller, |steps| progress(before + steps)).await?;
             let rows = resumed.not_done(&plan, &to_do, &done, &self.storage.in_log(id).await?.rows);
             Ok((steps, End::Applied(rows)))
         };
@@ -130,10 +128,24 @@ impl Runner {
         progress: impl Fn(usize) + Send,
     ) -> Result<(Done, Vec<ImportRow>), Refusal> {
         let to_do = RowNumbers::new(assignment.clone(), plan, |number, _| Some(to_i64(number)));
-        self.storage.remember_sections(assignment, plan).await?;
-        let done = plan.carry_out(&to_do, &self.storage.registrar, caller, progress).await?;
+        let done = self.carry_out_rows(&to_do, plan, caller, progress).await?;
         let rows = plan.not_done_rows(&to_do, &done);
         Ok((done, rows))
+    }
+
+    /// Carries out these rows of a plan, unless another import has said since which courses its sections are.
+    async fn carry_out_rows(
+        &self,
+        to_do: &RowNumbers,
+        plan: &Plan,
+        caller: &Caller,
+        progress: impl Fn(usize) + Send,
+    ) -> Result<Done, Refusal> {
+        if self.storage.remember_sections(to_do.assignment(), plan).await? {
+            plan.carry_out(to_do, &self.storage.registrar, caller, progress).await
+        } else {
+            Ok(plan.outdated(to_do))
+        }
     }
 
     pub(super) async fn undo(&self, assignment: Assignment, caller: Caller) {

@@ -9,7 +9,6 @@ use tokio::sync::Semaphore;
 use super::carry_out::Done;
 use super::error::ImportError;
 use super::runner::{HEARTBEAT, Made, Runner};
-use super::sections;
 use super::settings::Settings;
 use super::staging::{self, Claim, ImportStatus, RIGHTS};
 use super::steps::{Obstacle, Plan};
@@ -234,14 +233,6 @@ impl Imports {
         let (runner, caller) = (Arc::clone(&self.0.runner), without_key(caller));
         self.work(async move { runner.undo(assignment, caller).await }).await;
         Ok(())
-    }
-
-    /// Whether the files of a plan say something new about sections of Canvas: then it has an effect even if it is empty.
-    ///
-    /// # Errors
-    /// When the database cannot be read.
-    pub async fn has_new_sections(&self, plan: &Plan) -> Result<bool, DbError> {
-        sections::are_new(&self.0.runner.storage.db, &plan.reading.sections).await
     }
 
     /// Writes down a plan and carries it out; returns the id of the import and what was done. `progress` is called with

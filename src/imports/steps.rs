@@ -29,6 +29,9 @@ pub struct Plan {
     pub held_back: Vec<HeldBack>,
     /// Students who move up from a waitlist, because others leave.
     pub promoted: Vec<Pair>,
+    /// How many sections of Canvas are described as no import has described them before: that is written down for later
+    /// files, even if nothing else changes.
+    pub new_sections: usize,
     /// Why students get seats that the rules do not allow.
     pub r#override: Option<Override>,
     /// The students and courses of vanishing pairs, of students who move up and of warnings.

@@ -111,22 +111,20 @@ impl Storage {
     }
 
     /// Writes down which courses the sections of Canvas are, for the files that come later: before the first step, so that
-    /// other imports know it from the moment at which a course is there.
-    ///
-    /// # Errors
-    /// [`Refusal::PlanChanged`] if another import has said something else since the plan was made.
+    /// other imports know it from the moment at which a course is there. Returns whether the plan still fits; if another import
+    /// has said something else since it was made, nothing is written down.
     pub(super) async fn remember_sections(
         &self,
         assignment: &Assignment,
         plan: &Plan,
-    ) -> Result<(), Refusal> {
-        if !sections::still_fits(&self.db, &plan.reading).await? {
-            return Err(Refusal::PlanChanged);
+    ) -> Result<bool, Refusal> {
+        if !sections::still_fits(&self.db, assignment, &plan.reading).await? {
+            return Ok(false);
         }
         for chores in sections::remember(&self.db, assignment, &plan.reading.sections).await? {
             self.registrar.keep_house(chores).await?;
         }
-        Ok(())
+        Ok(true)
     }
 
     pub(super) async fn sources(&self, id: i64) -> Result<Vec<Source>, ImportError> {

@@ -60,6 +60,9 @@ pub struct Counts {
     /// Groups that would be made, since students join them and they do not exist.
     #[serde(default)]
     pub new_groups: usize,
+    /// Sections of Canvas that no import has described so before. Which courses they are is remembered for later files.
+    #[serde(default)]
+    pub new_sections: usize,
 }
 
 /// A file of an import, and how it is read.
@@ -186,6 +189,7 @@ impl Plan {
                 + self.vanishing.pairs.iter().filter(|pair| pair.is_overridden).count(),
             promoted: self.promoted.len(),
             new_groups: self.groups.new.len(),
+            new_sections: self.new_sections,
             ..Counts::default()
         };
         for row in self.rows_in_any_order() {

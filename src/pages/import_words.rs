@@ -102,7 +102,7 @@ fn vanishes(row: &ImportRow) -> &'static str {
 /// The label of the status of an import.
 pub(super) fn status_label(import: &Import) -> &'static str {
     match import.status {
-        ImportStatus::Planned if import.total == 0 => "nothing to import",
+        ImportStatus::Planned if import.has_no_effect() => "nothing to import",
         ImportStatus::Staging => "being read",
         ImportStatus::Planned => "not imported yet",
         ImportStatus::Applying => "being imported",

@@ -99,6 +99,11 @@ impl ImportPage {
         crate::count::to_i64(self.import.counts.new_groups)
     }
 
+    /// The number of sections of Canvas that are new to imports.
+    fn new_sections(&self) -> i64 {
+        crate::count::to_i64(self.import.counts.new_sections)
+    }
+
     /// The lists with rows: slug, label, number of rows, whether it is shown.
     fn lists(&self) -> Vec<(&'static str, &'static str, i64, bool)> {
         let of = |status| crate::count::to_i64(self.import.counts.of(status));

@@ -38,7 +38,7 @@ pub struct Limits {
     pub drop_until: Option<Stamp>,
     /// Groups that enroll from another time on, in place of `opens_at`.
     #[serde(default)]
-    #[schema(schema_with = times_by_name)]
+    #[schema(required, schema_with = times_by_name)]
     pub group_opens_at: BTreeMap<GroupName, Stamp>,
 }
 

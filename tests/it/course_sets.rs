@@ -75,7 +75,7 @@ async fn a_list_of_courses_is_checked_like_every_body() {
         (json!({"course_id": "0"}), "/course_id: must be a whole number from 1 to 9,007,199,254,740,991"),
         (
             json!({"course_id": 7, "course_ids": [7]}),
-            "/course_ids: is not a known field; did you mean `course_id`?",
+            "/course_ids: stands in place of `course_id`: send one of the two",
         ),
     ] {
         let problem = school.post(&ana.courses_url(), body).await.is_refused(400, "invalid-request");

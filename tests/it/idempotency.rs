@@ -219,6 +219,7 @@ async fn a_second_request_is_refused_while_the_first_is_under_way() {
             Err(_) => tokio::task::yield_now().await,
         }
     };
+    assert_eq!(second.header("retry-after"), "1");
     second.is_refused(409, "idempotency-key-in-use");
     drop(other);
     first.await.unwrap();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use crate::imports::{Files, codes, import};
+use crate::imports_api::zip;
 use crate::school::School;
 
 /// A school that gets files from Canvas, about Ana (`s1`) and Bo (`s2`).
@@ -283,6 +284,70 @@ async fn an_undo_takes_back_what_the_import_has_said_about_sections() {
     registry.school.ask("POST", &format!("/api/v1/imports/{}/undo", wrong["id"])).await.is_ok();
     registry.import(&[registry.enrollments(&["1,s2"])], &[]);
     registry.ana_and_bo_take(&["A"], &["A"]).await;
+}
+
+#[tokio::test]
+async fn an_undo_takes_back_nothing_that_a_later_import_has_said_too() {
+    let registry = Registry::open().await;
+    registry.import(&[registry.users(), registry.courses("A,A,Algebra,active\n")], &[]);
+    let first = registry.import(&[registry.sections(ONE), registry.enrollments(&["1,s1"])], &[]);
+    registry.import(&[registry.sections(ONE), registry.enrollments(&["1,s2"])], &[]);
+    registry.school.ask("POST", &format!("/api/v1/imports/{}/undo", first["id"])).await.is_ok();
+    registry.import(&[registry.sections(TWO), registry.enrollments(&["2,s1"])], &[]);
+    registry.ana_and_bo_take(&["A/2"], &["A"]).await;
+}
+
+#[tokio::test]
+async fn what_three_imports_have_said_is_taken_back_with_the_last_of_them() {
+    let registry = Registry::open().await;
+    registry.import(&[registry.users(), registry.courses("A,A,Algebra,active\n")], &[]);
+    let says_it = |enrollments: &[&str]| {
+        let report = registry.import(&[registry.sections(ONE), registry.enrollments(enrollments)], &[]);
+        format!("/api/v1/imports/{}/undo", report["id"])
+    };
+    let undo = [says_it(&["1,s1"]), says_it(&["1,s2"]), says_it(&["1,s1 deleted"])];
+    for undo in &undo {
+        registry.school.ask("POST", undo).await.is_ok();
+    }
+    registry.import(&[registry.sections(TWO), registry.enrollments(&["2,s1"])], &[]);
+    registry.ana_and_bo_take(&["A"], &[]).await;
+}
+
+#[tokio::test]
+async fn of_two_plans_that_contradict_each_other_the_one_that_was_made_last_can_still_be_carried_out() {
+    let registry = Registry::open().await;
+    let courses = "A,A,Algebra,active\nB,B,Botany,active\nC,C,Chemistry,active\n";
+    registry.import(&[registry.users(), registry.courses(courses), registry.sections(ONE)], &[]);
+    let plan = async |course: &str| {
+        let sections = format!("section_id,course_id,name,status\n1,{course},One,active\n");
+        let enrollments = "section_id,user_id,role,status\n1,s1,student,active\n";
+        let files = zip(&[("sections.csv", &*sections), ("enrollments.csv", enrollments)]);
+        let request =
+            registry.school.ask("POST", "/api/v1/imports").header("content-type", "application/zip");
+        let import = request.body(files).await.is_created().json();
+        format!("/api/v1/imports/{}/apply", import["id"])
+    };
+    let (first, last) = (plan("B").await, plan("C").await);
+    registry.school.ask("POST", &last).await.is_ok();
+    let outdated = registry.school.ask("POST", &first).await.is_ok().json();
+    assert_eq!((&outdated["status"], &outdated["not_done"]), (&json!("applied"), &json!(1)), "{outdated:#}");
+    registry.import(&[registry.enrollments(&["1,s2"])], &[]);
+    registry.ana_and_bo_take(&["C"], &["C"]).await;
+}
+
+#[tokio::test]
+async fn a_plan_that_only_says_which_course_a_section_is_can_be_carried_out() {
+    let registry = Registry::open().await;
+    registry.import(&[registry.users(), registry.courses(ALGEBRA_AND_BOTANY), registry.sections(ONE)], &[]);
+    let upload = registry.school.ask("POST", "/api/v1/imports?name=sections.csv");
+    let file = "section_id,course_id,name,status\n1,B,One,active\n";
+    let plan = upload.header("content-type", "text/csv").body(file).await.is_created().json();
+    assert_eq!((&plan["total"], &plan["counts"]["new_sections"]), (&json!(0), &json!(1)), "{plan:#}");
+    let page = registry.school.get(&format!("/imports/{}", plan["id"])).header("accept", "text/html").await;
+    assert!(page.is_ok().text().contains("Import 1 section<"));
+    registry.school.ask("POST", &format!("/api/v1/imports/{}/apply", plan["id"])).await.is_ok();
+    registry.import(&[registry.enrollments(&["1,s1"])], &[]);
+    registry.ana_and_bo_take(&["B"], &[]).await;
 }
 
 #[tokio::test]

@@ -37,11 +37,17 @@ async fn the_stream_has_an_address_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_client_that_accepts_no_stream_gets_the_list() {
+async fn a_client_that_does_not_prefer_the_stream_gets_the_list() {
     let school = School::open().await;
     school.student("Ana").await;
-    let list = school.get(EVENTS).header("accept", "application/json, text/event-stream;q=0").await.is_ok();
-    assert_eq!(list.json()[0]["type"], "student.created");
+    for accepted in [
+        "application/json, text/event-stream;q=0",
+        "application/json, text/event-stream;q=0.1",
+        "text/event-stream, application/json",
+    ] {
+        let list = school.get(EVENTS).header("accept", accepted).await.is_ok();
+        assert_eq!(list.json()[0]["type"], "student.created", "{accepted}");
+    }
 }
 
 #[tokio::test]

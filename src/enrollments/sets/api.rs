@@ -185,6 +185,10 @@ impl Draft for EnrollmentRequest {
         if fields.has("course_ids") && !fields.has("course_id") {
             NewEnrollments::read(fields).map(Self::Several)
         } else {
+            if fields.has("course_ids") {
+                let one_of_two = "stands in place of `course_id`: send one of the two";
+                fields.optional("course_ids", |_| Err::<(), _>(one_of_two.to_owned()));
+            }
             NewEnrollment::read(fields).map(Self::One)
         }
     }

@@ -43,7 +43,8 @@ impl KnownSections {
     }
 
     /// The section with this id.
-    pub(super) fn get(&self, id: &str) -> Option<&CanvasSection> {
+    #[must_use]
+    pub fn get(&self, id: &str) -> Option<&CanvasSection> {
         self.sections.get(id)
     }
 

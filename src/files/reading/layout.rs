@@ -197,6 +197,10 @@ fn plain_kind(headings: &Headings, options: &Options, name: &str) -> Option<File
             }
         }
         (true, false) => Some(FileKind::People),
+        // A number and a course may be those of a student who takes it.
+        (false, true) if has_number_and_course_alone(headings, &columns(FileKind::Courses)) => {
+            kind_of_name(name)
+        }
         (false, true) => Some(FileKind::Courses),
         // The heading is known; what is missing is said later.
         (false, false) => {
@@ -209,6 +213,16 @@ fn plain_kind(headings: &Headings, options: &Options, name: &str) -> Option<File
             })
         }
     }
+}
+
+/// Whether a list of courses would have the code in a column that could be of anybody, and the name in the column `course`.
+fn has_number_and_course_alone(headings: &Headings, courses: &Columns) -> bool {
+    let is = |meaning, keys: &[&str]| {
+        courses.place(meaning).is_some_and(|place| keys.contains(&&*headings.0[place].key))
+    };
+    is(Meaning::Code, &["number", "idnumber", "id"])
+        && is(Meaning::Name, &["course"])
+        && !courses.has_any(&[Meaning::Level])
 }
 
 fn names_one_of(headings: &Headings, keys: &[&str]) -> bool {

@@ -42,6 +42,8 @@ pub struct Reading {
     pub other_codes: HashMap<Box<str>, Vec<Box<str>>>,
     /// The sections of Canvas in the files that stay, and which courses they are.
     pub sections: Vec<CanvasSection>,
+    /// The sections of Canvas that the files name without describing them, as earlier files have described them.
+    pub named_sections: Vec<CanvasSection>,
     pub(super) holders: Vec<Holder>,
 }
 

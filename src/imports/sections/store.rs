@@ -8,14 +8,21 @@ use crate::imports::staging::Assignment;
 use crate::imports::store::courses_with_codes;
 use crate::registrar::Chore;
 
+/// What an import has said about a section.
+pub(super) struct Statement {
+    pub(super) import_id: i64,
+    pub(super) section: CanvasSection,
+}
+
 /// Everything that is written down, the latest import last.
-pub(super) async fn said(db: &Db) -> Result<Vec<CanvasSection>, DbError> {
-    let sql = "select section, course, course_name, moved_from, code from matricula_canvas_sections \
-               order by import_id, section";
+pub(super) async fn statements(db: &Db) -> Result<Vec<Statement>, DbError> {
+    let sql = "select section, course, course_name, moved_from, code, cast(import_id as bigint) \
+               from matricula_canvas_sections order by import_id, section";
     let map = |row: &Row<'_>| {
         let (id, course, code) = (row.text(0)?.into(), row.text(1)?.into(), row.text(4)?.into());
         let (course_name, moved_from) = (row.opt_text(2)?.map(Into::into), row.opt_text(3)?.map(Into::into));
-        Ok(CanvasSection { id, course, course_name, moved_from, code })
+        let section = CanvasSection { id, course, course_name, moved_from, code };
+        Ok(Statement { import_id: row.int(5)?, section })
     };
     db.query(sql, [], map).await
 }
@@ -23,16 +30,16 @@ pub(super) async fn said(db: &Db) -> Result<Vec<CanvasSection>, DbError> {
 /// The codes of the courses that these sections are, as far as they exist.
 pub(super) async fn codes_of_courses(
     db: &Db,
-    sections: &[CanvasSection],
+    sections: impl Iterator<Item = &CanvasSection>,
 ) -> Result<HashSet<String>, DbError> {
-    let codes: Vec<String> = sections.iter().map(|section| section.code.to_string()).collect();
+    let codes: Vec<String> = sections.map(|section| section.code.to_string()).collect();
     let courses = courses_with_codes(db, &codes).await?;
     Ok(courses.into_iter().filter_map(|course| course.code).collect())
 }
 
 /// Writes down what an import says about a section, once. As everything that a worker writes, it changes nothing once
 /// another one has taken over.
-pub(super) fn add(assignment: &Assignment, section: &CanvasSection) -> Chore {
+pub(super) fn say(assignment: &Assignment, section: &CanvasSection) -> Chore {
     Chore {
         sql: "insert into matricula_canvas_sections (section, import_id, course, course_name, moved_from, code) \
               select cast($1 as text), id, cast($2 as text), cast($3 as text), cast($4 as text), cast($5 as text) \
@@ -45,6 +52,20 @@ pub(super) fn add(assignment: &Assignment, section: &CanvasSection) -> Chore {
             section.moved_from.as_ref().map(ToString::to_string).into(),
             (&*section.code).into(),
             assignment.import_id.into(),
+            (&*assignment.worker).into(),
+        ],
+    }
+}
+
+/// Writes down that an import says the same as an earlier one, instead of what that one has said.
+pub(super) fn say_instead_of(assignment: &Assignment, earlier: &Statement) -> Chore {
+    Chore {
+        sql: "update matricula_canvas_sections set import_id = $1 where section = $2 and import_id = $3 \
+              and exists (select 1 from matricula_imports where id = $1 and worker = $4)",
+        args: vec![
+            assignment.import_id.into(),
+            (&*earlier.section.id).into(),
+            earlier.import_id.into(),
             (&*assignment.worker).into(),
         ],
     }

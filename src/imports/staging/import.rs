@@ -23,7 +23,7 @@ pub const RIGHTS: [Right; 5] = [
 
 /// An import.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(example = json!({"id": 7, "status": "planned", "created_at": "2026-09-01T08:00:00.000Z", "actor": "account:3", "applied_at": null, "undone_at": null, "last_active_at": "2026-09-01T08:00:00.000Z", "settings": {"kind": null, "encoding": null, "corrections": [], "mode": "add", "override": null}, "files": [{"name": "students.csv", "format": "list", "kind": "students", "encoding": "UTF-8", "encoding_guessed": false, "delimiter": ",", "columns": [{"heading": "Number", "meaning": "number"}], "ignored": [{"heading": "Room", "why": "not used", "is_password": false}], "rows": 3, "blank": 0, "refused": 1, "skipped": {}, "refusal": null}], "counts": {"new": 2, "waiting": 0, "overridden": 0, "changed": 0, "unchanged": 0, "refused": 1, "would_vanish": 0, "promoted": 0, "new_groups": 1}, "confirm": null, "held_back": [], "warnings": [], "new_groups": ["Seniors"], "total": 2, "done": 0, "not_done": 0, "remaining": 0}))]
+#[schema(example = json!({"id": 7, "status": "planned", "created_at": "2026-09-01T08:00:00.000Z", "actor": "account:3", "applied_at": null, "undone_at": null, "last_active_at": "2026-09-01T08:00:00.000Z", "settings": {"kind": null, "encoding": null, "corrections": [], "mode": "add", "override": null}, "files": [{"name": "students.csv", "format": "list", "kind": "students", "encoding": "UTF-8", "encoding_guessed": false, "delimiter": ",", "columns": [{"heading": "Number", "meaning": "number"}], "ignored": [{"heading": "Room", "why": "not used", "is_password": false}], "rows": 3, "blank": 0, "refused": 1, "skipped": {}, "refusal": null}], "counts": {"new": 2, "waiting": 0, "overridden": 0, "changed": 0, "unchanged": 0, "refused": 1, "would_vanish": 0, "promoted": 0, "new_groups": 1, "new_sections": 0}, "confirm": null, "held_back": [], "warnings": [], "new_groups": ["Seniors"], "total": 2, "done": 0, "not_done": 0, "remaining": 0}))]
 pub struct Import {
     /// The id.
     #[schema(minimum = 1, maximum = 9_007_199_254_740_991_i64)]
@@ -107,6 +107,12 @@ pub enum ImportStatus {
 const MAX_SILENCE: SignedDuration = SignedDuration::from_secs(5);
 
 impl Import {
+    /// Whether carrying it out would change nothing at all.
+    #[must_use]
+    pub fn has_no_effect(&self) -> bool {
+        self.total == 0 && self.counts.new_sections == 0
+    }
+
     /// Whether the server that worked on it has stopped: another one goes on in a moment.
     #[must_use]
     pub fn is_interrupted(&self, now: &Stamp) -> bool {

@@ -62,7 +62,7 @@ pub fn page(problem: &Problem, request_id: Option<&str>, response: &Extensions) 
         request_id,
     };
     let mut response = (REPLACE_WHOLE_PAGE, RefusedPage(problem.status(), page)).into_response();
-    if problem.is_retryable() {
+    if kind.is_retryable() {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
     }
     with_page_headers(response)

@@ -5,7 +5,7 @@ use super::head::Head;
 use crate::db::{DbError, Location, Need, WriteHealth, Writer, missing_rights};
 
 /// Rights on our own tables that some batch needs.
-const OWN_TABLES: [Need; 101] = [
+const OWN_TABLES: [Need; 102] = [
     ("matricula_migrations", "select"),
     ("log_head", "select"),
     ("log_head", "update"),
@@ -65,6 +65,7 @@ const OWN_TABLES: [Need; 101] = [
     ("matricula_course_codes", "delete"),
     ("matricula_canvas_sections", "select"),
     ("matricula_canvas_sections", "insert"),
+    ("matricula_canvas_sections", "update"),
     ("matricula_canvas_sections", "delete"),
     ("matricula_sign_ins", "select"),
     ("matricula_sign_ins", "insert"),

@@ -374,7 +374,13 @@ fn what_is_no_table_is_refused_or_has_no_rows() {
     assert_eq!(refused(&of("nul.csv")), ["nul.csv:2 nul-character"]);
     assert_eq!(refusals(&read_text("a.csv", "%PDF-1.7")), ["a.csv: not-a-table"]);
     assert_eq!(refusals(&read_text("a.csv", "1001,Ann,ann@example.edu\n")), ["a.csv: no-heading at 1"]);
-    assert_eq!(refusals(&read_text("a.csv", "id,name\n1,Ann\n")), ["a.csv: kind-unclear at 1"]);
+    for unclear in ["id,name\n1,Ann\n", "number,course\n1001,BIO-1\n", "ID;Course\n1001;BIO-1\n"] {
+        assert_eq!(refusals(&read_text("a.csv", unclear)), ["a.csv: kind-unclear at 1"], "{unclear}");
+    }
+    for clear in ["number,course,level\n110,Biology,1\n", "course number,course\n110,Biology\n"] {
+        assert_eq!(refusals(&read_text("a.csv", clear)), [""; 0], "{clear}");
+    }
+    assert_eq!(refusals(&read_text("courses.csv", "number,course\n110,Biology\n")), [""; 0]);
     assert_eq!(people(&read_text("students.csv", "id,name\n1,Ann\n")), ["1 Ann"]);
     assert_eq!(courses(&read_text("courses.csv", "id,name\n1,Art\n")), ["1 Art"]);
 }

@@ -82,8 +82,8 @@ impl Sections<'_> {
     }
 }
 
-/// Every code of a course or section that a row names.
-pub(super) fn named(drafts: &Drafts, known: &KnownSections) -> HashSet<Box<str>> {
+/// Every code of a course or section that a row names, and the sections among them that are known without being described.
+pub(super) fn named(drafts: &Drafts, known: &KnownSections) -> (HashSet<Box<str>>, Vec<CanvasSection>) {
     let of_enrollments = drafts.texts.iter().map(|(_, text)| text.clone());
     let of_courses = drafts.courses.iter().map(|course| course.code.clone());
     let of_sections = drafts.sections.iter().flat_map(|section| {
@@ -95,9 +95,9 @@ pub(super) fn named(drafts: &Drafts, known: &KnownSections) -> HashSet<Box<str>>
         of_enrollments.chain(of_courses).chain(of_sections).chain(of_cross_listings).collect();
     let described: HashSet<_> = drafts.sections.iter().map(|section| &section.key).collect();
     let undescribed = named.iter().filter(|id| !described.contains(id));
-    let of_known: Vec<_> = undescribed.filter_map(|id| Some(known.get(id)?.code.clone())).collect();
-    named.extend(of_known);
-    named
+    let undescribed: Vec<_> = undescribed.filter_map(|id| known.get(id)).cloned().collect();
+    named.extend(undescribed.iter().map(|section| section.code.clone()));
+    (named, undescribed)
 }
 
 /// Settles the courses of the reading.

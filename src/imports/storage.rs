@@ -118,7 +118,7 @@ impl Storage {
         assignment: &Assignment,
         plan: &Plan,
     ) -> Result<bool, Refusal> {
-        if !sections::still_fits(&self.db, assignment, &plan.reading).await? {
+        if !sections::still_fit(&self.db, assignment.import_id, &plan.reading).await? {
             return Ok(false);
         }
         for chores in sections::remember(&self.db, assignment, &plan.reading.sections).await? {

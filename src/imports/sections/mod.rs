@@ -22,9 +22,9 @@ pub async fn known(db: &Db) -> Result<KnownSections, DbError> {
     Statements::load(db).await?.known(db).await
 }
 
-/// Whether a reading still fits what is known about sections: another import may have said something else since it was
-/// planned.
-pub(super) async fn still_fits(db: &Db, assignment: &Assignment, reading: &Reading) -> Result<bool, DbError> {
+/// Whether the sections of an import still are the courses that its reading has taken them for: another import may have
+/// said something else since it was planned.
+pub(super) async fn still_fit(db: &Db, import_id: i64, reading: &Reading) -> Result<bool, DbError> {
     if reading.sections.is_empty() && reading.named_sections.is_empty() {
         return Ok(true);
     }
@@ -35,7 +35,7 @@ pub(super) async fn still_fits(db: &Db, assignment: &Assignment, reading: &Readi
         return Ok(false);
     }
     let said_since: Vec<_> =
-        statements.latest().filter(|statement| statement.import_id > assignment.import_id).collect();
+        statements.latest().filter(|statement| statement.import_id > import_id).collect();
     let by_id: HashMap<_, _> = said_since.iter().map(|said| (&said.section.id, &said.section)).collect();
     let by_code: HashMap<_, _> = said_since.iter().map(|said| (&said.section.code, &said.section)).collect();
     let is_outdated = |section: &CanvasSection| {

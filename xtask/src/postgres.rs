@@ -1,5 +1,6 @@
 //! A private PostgreSQL server that uses the installed programs: with its own data, on a free port, deleted afterwards.
 
+use std::env;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io;
@@ -17,6 +18,10 @@ use anyhow::{Context as _, Result, bail, ensure};
 const DEBIAN: &str = "/usr/lib/postgresql";
 /// Prefix of the folders of all servers; the id of the process that made the folder follows.
 const FOLDER_PREFIX: &str = "matricula-postgres-";
+/// A file system in memory. A test of the service begins with a new database, and making the files of one takes a disk
+/// twice as long.
+const MEMORY: &str = "/dev/shm";
+const MIN_FREE_MIB: u32 = 3 * 1024;
 /// How long a start or a stop may take on a busy machine.
 const TIMEOUT: Duration = Duration::from_mins(1);
 /// No durability, since the data need not survive a crash of the machine. The connections are enough for 64 clients and
@@ -45,22 +50,28 @@ pub struct Server {
 }
 
 impl Server {
-    /// Creates a server and starts it.
+    /// Creates a server and starts it, with its data in memory if there is room.
     ///
     /// # Errors
     /// If PostgreSQL is not installed, or does not start; the error contains its output.
     pub fn start() -> Result<Self> {
-        Self::start_with(&[], |_| Ok(()))
+        let place = if has_room(Path::new(MEMORY)) { PathBuf::from(MEMORY) } else { env::temp_dir() };
+        Self::start_in(&place, &[], |_| Ok(()))
     }
 
-    /// As [`Server::start`], with more settings (`name=value`), after `prepare` has put files into the data folder.
+    /// As [`Server::start`], on the disk, with more settings (`name=value`), after `prepare` has put files into the data
+    /// folder.
     ///
     /// # Errors
     /// As [`Server::start`]; also the error of `prepare`.
     pub fn start_with(settings: &[&str], prepare: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
+        Self::start_in(&env::temp_dir(), settings, prepare)
+    }
+
+    fn start_in(place: &Path, settings: &[&str], prepare: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
         let programs = programs().context("PostgreSQL is not installed: `cargo xtask setup` installs it")?;
-        remove_leftovers()?;
-        let folder = new_folder()?;
+        remove_leftovers(place)?;
+        let folder = new_folder(place)?;
         let settings = SETTINGS.iter().chain(settings).map(|setting| (*setting).to_owned()).collect();
         let mut server = Self { programs, folder, port: 0, settings, process: None };
         let data = server.data();
@@ -86,7 +97,7 @@ impl Server {
     /// # Errors
     /// If the server cannot be copied, or the copy does not start.
     pub fn start_standby(&self) -> Result<Self> {
-        let folder = new_folder()?;
+        let folder = new_folder(&env::temp_dir())?;
         let (programs, settings) = (self.programs.clone(), self.settings.clone());
         let mut standby = Self { programs, folder, port: 0, settings, process: None };
         let mut copy = standby.command("pg_basebackup");
@@ -226,23 +237,32 @@ pub fn programs() -> Option<PathBuf> {
         .max();
     newest.map(|(_, folder)| folder).or_else(|| {
         let path = path();
-        std::env::split_paths(&path).find(|folder| folder.join("initdb").exists())
+        env::split_paths(&path).find(|folder| folder.join("initdb").exists())
     })
 }
 
 #[expect(clippy::disallowed_methods, reason = "xtask has no config folder: it reads its environment itself")]
 fn path() -> OsString {
-    std::env::var_os("PATH").unwrap_or_default()
+    env::var_os("PATH").unwrap_or_default()
 }
 
 fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0)
 }
 
-fn new_folder() -> Result<PathBuf> {
+/// Whether a folder has room for the databases of some tests and a gigabyte of write-ahead log.
+fn has_room(folder: &Path) -> bool {
+    let output = Command::new("df").args(["--output=avail", "--block-size=1M"]).arg(folder).output();
+    let free = output
+        .ok()
+        .and_then(|output| String::from_utf8(output.stdout).ok()?.lines().last()?.trim().parse::<u32>().ok());
+    free.is_some_and(|free| free >= MIN_FREE_MIB)
+}
+
+fn new_folder(place: &Path) -> Result<PathBuf> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let folder = std::env::temp_dir().join(format!("{FOLDER_PREFIX}{}-{number}", std::process::id()));
+    let folder = place.join(format!("{FOLDER_PREFIX}{}-{number}", std::process::id()));
     fs::create_dir(&folder).with_context(|| folder.display().to_string())?;
     give_to_nobody(&folder)?;
     Ok(folder)
@@ -258,8 +278,8 @@ fn give_to_nobody(folder: &Path) -> Result<()> {
 }
 
 /// Removes the folders of processes that were killed before they could remove them.
-fn remove_leftovers() -> io::Result<()> {
-    for entry in fs::read_dir(std::env::temp_dir())?.flatten() {
+fn remove_leftovers(place: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(place)?.flatten() {
         let name = entry.file_name();
         let owner = name.to_str().and_then(|name| name.strip_prefix(FOLDER_PREFIX)).and_then(|rest| {
             let (process, _) = rest.split_once('-')?;
@@ -276,6 +296,14 @@ fn remove_leftovers() -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_for_tests_is_in_memory_if_there_is_room() {
+        assert!(!has_room(Path::new("/proc")));
+        assert!(!has_room(Path::new("/no/such/folder")));
+        let server = Server::start().unwrap();
+        assert_eq!(server.folder.starts_with(MEMORY), has_room(Path::new(MEMORY)));
+    }
 
     #[test]
     fn a_server_stops_starts_again_on_its_port_and_leaves_nothing() {
@@ -298,9 +326,9 @@ mod tests {
     #[test]
     fn folders_of_a_killed_process_are_removed() {
         // Higher than the highest process id of Linux.
-        let left = std::env::temp_dir().join(format!("{FOLDER_PREFIX}4194305-0"));
+        let left = env::temp_dir().join(format!("{FOLDER_PREFIX}4194305-0"));
         fs::create_dir_all(left.join("data")).unwrap();
-        remove_leftovers().unwrap();
+        remove_leftovers(&env::temp_dir()).unwrap();
         assert!(!left.exists());
     }
 

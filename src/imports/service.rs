@@ -9,7 +9,6 @@ use tokio::sync::Semaphore;
 use super::carry_out::Done;
 use super::error::ImportError;
 use super::runner::{HEARTBEAT, Made, Runner};
-use super::sections;
 use super::settings::Settings;
 use super::staging::{self, Claim, ImportStatus, RIGHTS};
 use super::steps::{Obstacle, Plan};
@@ -195,7 +194,7 @@ impl Imports {
             .make((self.0.runner.storage.sources(id).await?, true), &import.settings, caller)
             .await?;
         if from == ImportStatus::Planned {
-            if now != digest || !sections::still_fit(&self.0.runner.storage.db, id, &plan.reading).await? {
+            if now != digest {
                 return Err(ImportError::PlanChanged);
             }
             let would_remove = |why: Obstacle| ImportError::WouldRemove(why.detail, plan.vanishing.len());

@@ -118,7 +118,7 @@ impl Storage {
         assignment: &Assignment,
         plan: &Plan,
     ) -> Result<bool, Refusal> {
-        if !sections::still_fit(&self.db, assignment.import_id, &plan.reading).await? {
+        if !sections::still_fit(&self.db, &plan.reading).await? {
             return Ok(false);
         }
         for chores in sections::remember(&self.db, assignment, &plan.reading.sections).await? {
@@ -270,6 +270,11 @@ impl Plan {
         hasher.update(format!("{held:?}{:?}", self.promoted));
         if !self.groups.new.is_empty() {
             hasher.update(format!("{:?}", self.groups.new));
+        }
+        // Rows do not say which course a section was, and one may change nothing else.
+        if !self.reading.sections_before.is_empty() {
+            let codes: Vec<_> = self.reading.sections.iter().map(|section| &section.code).collect();
+            hasher.update(format!("{:?}{codes:?}", self.reading.sections_before));
         }
         let digits: Vec<_> = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         digits.concat()

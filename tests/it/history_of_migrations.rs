@@ -35,7 +35,7 @@ const RECORDED_IN_FILES: [&str; 25] = [
     "22|groups_and_holds|9367792184976117751",
     "23|seat_changes|15154665935212482785",
     "24|canvas_sections|1174151064431975257",
-    "25|sections_by_import|10246816920065378541",
+    "25|sections_by_import|1772267597351240476",
 ];
 const RECORDED_ON_SERVERS: [&str; 25] = [
     "1|students|3140361654377976359",
@@ -62,7 +62,7 @@ const RECORDED_ON_SERVERS: [&str; 25] = [
     "22|groups_and_holds|4697942097528776242",
     "23|seat_changes|15127567168869181712",
     "24|canvas_sections|15041463265775619605",
-    "25|sections_by_import|6912661550708596340",
+    "25|sections_by_import|1458653509569450066",
 ];
 
 fn recorded(database: &Database) -> [&'static str; 25] {

@@ -249,7 +249,7 @@ async fn every_migration_keeps_the_data_that_was_there_before_it() {
          'cli', 'planned', '{}', '{\"capacity\":40}', '', 1, 0, 0, 0, 0, 0, 0, 0, 0, '2026-09-01T08:00:00.000Z', 'one'); \
          insert into matricula_seat_change_courses values (1, 1, 1, 'planned', null, '{}', 2, 0, 0, null, null);",
         "insert into matricula_canvas_sections values ('S1', 'A', 'Algebra', null, 'A1');",
-        "insert into matricula_canvas_sections values ('S1', 1, 'A', 'Algebra', null, 'A1');",
+        "insert into matricula_canvas_sections values ('S1', 1, 1, 'A', 'Algebra', null, 'A1');",
     ];
     assert_eq!(scripts.len(), data.len(), "a new migration brings sample data");
     let found = Found::nothing();

@@ -54,15 +54,6 @@ impl KnownSections {
         self.with_codes.get(code).is_some_and(|id| **id != *section)
     }
 
-    /// Whether a section can be the course that a reading has taken it for.
-    #[must_use]
-    pub fn allows(&self, section: &CanvasSection) -> bool {
-        let is_same = |known: &CanvasSection| known.course != section.course || known.code == section.code;
-        let is_own = section.id == section.code;
-        self.get(&section.id).is_none_or(is_same)
-            && (is_own || !self.is_of_another(&section.code, &section.id))
-    }
-
     /// The sections of a course of Canvas.
     pub(super) fn of_course(&self, course: &str) -> impl Iterator<Item = &CanvasSection> {
         let ids = self.of_courses.get(course).into_iter().flatten();

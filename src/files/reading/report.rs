@@ -42,8 +42,9 @@ pub struct Reading {
     pub other_codes: HashMap<Box<str>, Vec<Box<str>>>,
     /// The sections of Canvas in the files that stay, and which courses they are.
     pub sections: Vec<CanvasSection>,
-    /// The sections of Canvas that the files name without describing them, as earlier files have described them.
-    pub named_sections: Vec<CanvasSection>,
+    /// Of the sections of Canvas that the files describe, and of others that they name and earlier files have described: the codes
+    /// of the courses that they were before, by id.
+    pub sections_before: BTreeMap<Box<str>, Option<Box<str>>>,
     pub(super) holders: Vec<Holder>,
 }
 

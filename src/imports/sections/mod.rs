@@ -22,27 +22,18 @@ pub async fn known(db: &Db) -> Result<KnownSections, DbError> {
     Statements::load(db).await?.known(db).await
 }
 
-/// Whether the sections of an import still are the courses that its reading has taken them for: another import may have
-/// said something else since it was planned.
-pub(super) async fn still_fit(db: &Db, import_id: i64, reading: &Reading) -> Result<bool, DbError> {
-    if reading.sections.is_empty() && reading.named_sections.is_empty() {
+/// Whether the sections that a reading names and describes still are the courses that they were then.
+pub(super) async fn still_fit(db: &Db, reading: &Reading) -> Result<bool, DbError> {
+    if reading.sections_before.is_empty() {
         return Ok(true);
     }
-    let statements = Statements::load(db).await?;
-    let known = statements.known(db).await?;
-    let has_moved = |named: &CanvasSection| known.get(&named.id).is_none_or(|now| now.code != named.code);
-    if reading.named_sections.iter().any(has_moved) {
-        return Ok(false);
-    }
-    let said_since: Vec<_> =
-        statements.latest().filter(|statement| statement.import_id > import_id).collect();
-    let by_id: HashMap<_, _> = said_since.iter().map(|said| (&said.section.id, &said.section)).collect();
-    let by_code: HashMap<_, _> = said_since.iter().map(|said| (&said.section.code, &said.section)).collect();
-    let is_outdated = |section: &CanvasSection| {
-        let others = [by_id.get(&section.id), by_code.get(&section.code)];
-        others.into_iter().flatten().any(|other| *other != section)
+    let known = known(db).await?;
+    let is_as_before = |(id, code): (&Box<str>, &Option<Box<str>>)| {
+        known.get(id).map(|section| &section.code) == code.as_ref()
     };
-    Ok(reading.sections.iter().all(|section| known.allows(section) && !is_outdated(section)))
+    let is_free = |section: &CanvasSection| !known.is_of_another(&section.code, &section.id);
+    Ok(reading.sections_before.iter().all(is_as_before)
+        && reading.sections.iter().all(|section| section.id == section.code || is_free(section)))
 }
 
 /// What writes down what an import says about sections, by commit: also what others have said before, since these may be
@@ -57,19 +48,23 @@ pub(super) async fn remember(
     }
     let statements = Statements::load(db).await?;
     let known = statements.known(db).await?;
+    let said = statements.last_said() + 1;
     let foreign: Vec<_> = sections.iter().filter(|section| !is_own(section, &known)).collect();
-    let chore = |section: &&CanvasSection| match statements.about(section) {
-        // The first and the last import that say the same are enough.
-        [.., before, last]
-            if before.section == **section
-                && last.section == **section
-                && last.import_id < assignment.import_id =>
-        {
-            store::say_instead_of(assignment, last)
-        }
-        _ => store::say(assignment, section),
+    let chores = |section: &&CanvasSection| {
+        let replaced = match statements.about(section) {
+            // The first and the last import that say the same are enough.
+            [.., before, last]
+                if before.section == **section
+                    && last.section == **section
+                    && last.import_id != assignment.import_id =>
+            {
+                Some(store::replace(assignment, last))
+            }
+            _ => None,
+        };
+        replaced.into_iter().chain([store::say(assignment, said, section)])
     };
-    Ok(foreign.chunks(SECTIONS_PER_COMMIT).map(|some| some.iter().map(chore).collect()).collect())
+    Ok(foreign.chunks(SECTIONS_PER_COMMIT).map(|some| some.iter().flat_map(chores).collect()).collect())
 }
 
 /// About how many of these sections no import has said the same.
@@ -102,21 +97,20 @@ impl Statements {
         Ok(Self(by_section))
     }
 
-    /// About this section, the latest import last.
+    /// About this section, the latest last.
     fn about(&self, section: &CanvasSection) -> &[Statement] {
         self.0.get(&section.id).map_or(&[], Vec::as_slice)
     }
 
-    /// The latest about each section, in any order.
-    fn latest(&self) -> impl Iterator<Item = &Statement> {
-        self.0.values().filter_map(|statements| statements.last())
+    fn last_said(&self) -> i64 {
+        self.0.values().flatten().map(|statement| statement.said).max().unwrap_or(0)
     }
 
     async fn known(&self, db: &Db) -> Result<KnownSections, DbError> {
-        let mut latest: Vec<_> = self.latest().collect();
-        latest.sort_by_key(|statement| (statement.import_id, &statement.section.id));
+        let mut latest: Vec<_> = self.0.values().filter_map(|statements| statements.last()).collect();
+        latest.sort_by_key(|statement| (statement.said, statement.import_id, &statement.section.id));
         let exist = store::codes_of_courses(db, latest.iter().map(|statement| &statement.section)).await?;
-        // What the latest import says about a course counts for the course, too.
+        // What was said last about a course counts for the course, too.
         let with_codes: HashMap<_, _> =
             latest.iter().map(|statement| (&statement.section.code, &statement.section.id)).collect();
         let is_known = |section: &&CanvasSection| {

@@ -11,18 +11,20 @@ use crate::registrar::Chore;
 /// What an import has said about a section.
 pub(super) struct Statement {
     pub(super) import_id: i64,
+    /// The place of the statement in the order of all.
+    pub(super) said: i64,
     pub(super) section: CanvasSection,
 }
 
-/// Everything that is written down, the latest import last.
+/// Everything that is written down, the latest last.
 pub(super) async fn statements(db: &Db) -> Result<Vec<Statement>, DbError> {
-    let sql = "select section, course, course_name, moved_from, code, cast(import_id as bigint) \
-               from matricula_canvas_sections order by import_id, section";
+    let sql = "select section, course, course_name, moved_from, code, cast(import_id as bigint), cast(said as bigint) \
+               from matricula_canvas_sections order by said, import_id, section";
     let map = |row: &Row<'_>| {
         let (id, course, code) = (row.text(0)?.into(), row.text(1)?.into(), row.text(4)?.into());
         let (course_name, moved_from) = (row.opt_text(2)?.map(Into::into), row.opt_text(3)?.map(Into::into));
         let section = CanvasSection { id, course, course_name, moved_from, code };
-        Ok(Statement { import_id: row.int(5)?, section })
+        Ok(Statement { import_id: row.int(5)?, said: row.int(6)?, section })
     };
     db.query(sql, [], map).await
 }
@@ -37,16 +39,19 @@ pub(super) async fn codes_of_courses(
     Ok(courses.into_iter().filter_map(|course| course.code).collect())
 }
 
-/// Writes down what an import says about a section, once. As everything that a worker writes, it changes nothing once
-/// another one has taken over.
-pub(super) fn say(assignment: &Assignment, section: &CanvasSection) -> Chore {
+/// Writes down what an import says about a section, as the `said`th statement. As everything that a worker writes, it changes
+/// nothing once another one has taken over.
+pub(super) fn say(assignment: &Assignment, said: i64, section: &CanvasSection) -> Chore {
     Chore {
-        sql: "insert into matricula_canvas_sections (section, import_id, course, course_name, moved_from, code) \
-              select cast($1 as text), id, cast($2 as text), cast($3 as text), cast($4 as text), cast($5 as text) \
-              from matricula_imports where id = $6 and worker = $7 and not exists \
-              (select 1 from matricula_canvas_sections where section = $1 and import_id = $6)",
+        sql: "insert into matricula_canvas_sections \
+              (section, import_id, said, course, course_name, moved_from, code) \
+              select cast($1 as text), id, cast($2 as bigint), cast($3 as text), cast($4 as text), cast($5 as text), \
+              cast($6 as text) from matricula_imports where id = $7 and worker = $8 \
+              on conflict (section, import_id) do update set said = excluded.said, course = excluded.course, \
+              course_name = excluded.course_name, moved_from = excluded.moved_from, code = excluded.code",
         args: vec![
             (&*section.id).into(),
+            said.into(),
             (&*section.course).into(),
             section.course_name.as_ref().map(ToString::to_string).into(),
             section.moved_from.as_ref().map(ToString::to_string).into(),
@@ -57,15 +62,15 @@ pub(super) fn say(assignment: &Assignment, section: &CanvasSection) -> Chore {
     }
 }
 
-/// Writes down that an import says the same as an earlier one, instead of what that one has said.
-pub(super) fn say_instead_of(assignment: &Assignment, earlier: &Statement) -> Chore {
+/// Removes what another import has said, since this one says the same.
+pub(super) fn replace(assignment: &Assignment, earlier: &Statement) -> Chore {
     Chore {
-        sql: "update matricula_canvas_sections set import_id = $1 where section = $2 and import_id = $3 \
-              and exists (select 1 from matricula_imports where id = $1 and worker = $4)",
+        sql: "delete from matricula_canvas_sections where section = $1 and import_id = $2 \
+              and exists (select 1 from matricula_imports where id = $3 and worker = $4)",
         args: vec![
-            assignment.import_id.into(),
             (&*earlier.section.id).into(),
             earlier.import_id.into(),
+            assignment.import_id.into(),
             (&*assignment.worker).into(),
         ],
     }

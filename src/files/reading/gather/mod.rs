@@ -19,7 +19,8 @@ pub(super) fn gather(mut drafts: Drafts, reading: &mut Reading, known: &KnownSec
         *reading.files[file as usize].counts.skipped.entry(skipped).or_default() += count;
     }
     enrollments::find_students(&mut drafts);
-    (reading.named_courses, reading.named_sections) = sections::named(&drafts, known);
+    reading.named_courses = sections::named(&drafts, known);
+    reading.sections_before = sections::before(&drafts, known);
     let sections = sections::settle(&mut drafts, reading, known);
     enrollments::settle(&mut drafts, &sections, reading);
     people::settle(&mut drafts, reading);

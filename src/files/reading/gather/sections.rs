@@ -3,7 +3,7 @@
 //! A class of OneRoster and a section of Clever is a course of its own: students enroll in it. Which course a section of
 //! Canvas is says [`KnownSections`](crate::files::reading::KnownSections).
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::courses::{self, Named, skip};
 use super::division::{Division, Place, within};
@@ -82,8 +82,8 @@ impl Sections<'_> {
     }
 }
 
-/// Every code of a course or section that a row names, and the sections among them that are known without being described.
-pub(super) fn named(drafts: &Drafts, known: &KnownSections) -> (HashSet<Box<str>>, Vec<CanvasSection>) {
+/// Every code of a course or section that a row names.
+pub(super) fn named(drafts: &Drafts, known: &KnownSections) -> HashSet<Box<str>> {
     let of_enrollments = drafts.texts.iter().map(|(_, text)| text.clone());
     let of_courses = drafts.courses.iter().map(|course| course.code.clone());
     let of_sections = drafts.sections.iter().flat_map(|section| {
@@ -95,9 +95,17 @@ pub(super) fn named(drafts: &Drafts, known: &KnownSections) -> (HashSet<Box<str>
         of_enrollments.chain(of_courses).chain(of_sections).chain(of_cross_listings).collect();
     let described: HashSet<_> = drafts.sections.iter().map(|section| &section.key).collect();
     let undescribed = named.iter().filter(|id| !described.contains(id));
-    let undescribed: Vec<_> = undescribed.filter_map(|id| known.get(id)).cloned().collect();
-    named.extend(undescribed.iter().map(|section| section.code.clone()));
-    (named, undescribed)
+    let of_known: Vec<_> = undescribed.filter_map(|id| Some(known.get(id)?.code.clone())).collect();
+    named.extend(of_known);
+    named
+}
+
+/// Which courses the sections of the files were before: those that they describe, and those that they name and that are known.
+pub(super) fn before(drafts: &Drafts, known: &KnownSections) -> BTreeMap<Box<str>, Option<Box<str>>> {
+    let code = |id: &str| known.get(id).map(|section| section.code.clone());
+    let described = drafts.sections.iter().map(|section| (section.key.clone(), code(&section.key)));
+    let of_enrollments = drafts.texts.iter().map(|(_, text)| (text.clone(), code(text)));
+    described.chain(of_enrollments.filter(|(_, code)| code.is_some())).collect()
 }
 
 /// Settles the courses of the reading.

@@ -143,6 +143,9 @@ impl Runner {
     ) -> Result<Done, Refusal> {
         if self.storage.remember_sections(to_do.assignment(), plan).await? {
             plan.carry_out(to_do, &self.storage.registrar, caller, progress).await
+        } else if plan.steps() == 0 {
+            // No row could say that nothing was done. The files are read again when the work goes on.
+            Err(Refusal::PlanChanged)
         } else {
             Ok(plan.outdated(to_do))
         }

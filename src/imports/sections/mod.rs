@@ -28,11 +28,9 @@ pub(super) async fn still_fit(db: &Db, reading: &Reading) -> Result<bool, DbErro
         return Ok(true);
     }
     let known = known(db).await?;
-    let is_as_before = |(id, code): (&Box<str>, &Option<Box<str>>)| {
-        known.get(id).map(|section| &section.code) == code.as_ref()
-    };
+    let mut as_before = reading.sections_before.iter();
     let is_free = |section: &CanvasSection| !known.is_of_another(&section.code, &section.id);
-    Ok(reading.sections_before.iter().all(is_as_before)
+    Ok(as_before.all(|(id, code)| known.get(id).map(|section| &section.code) == code.as_ref())
         && reading.sections.iter().all(|section| section.id == section.code || is_free(section)))
 }
 

@@ -369,9 +369,10 @@ fn is_admin_token(token: &Token, facts: &Facts) -> bool {
 /// Whether somebody can still grant and revoke without this token, or without this account.
 pub(super) fn has_other_admin(facts: &Facts, token: Option<i64>, account: Option<i64>) -> bool {
     facts.tokens.values().any(|other| Some(other.id) != token && is_admin_token(other, facts))
-        || facts.accounts.values().any(|other| {
-            Some(other.id) != account && is_admin(other) && facts.reachable_admins.contains_key(&other.id)
-        })
+        || facts
+            .accounts
+            .values()
+            .any(|other| Some(other.id) != account && is_admin(other) && facts.ways_of(other.id).has_any())
 }
 
 fn event(kind: EventKind, student_id: Option<StudentId>, change: Change) -> Event {

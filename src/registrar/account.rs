@@ -133,6 +133,31 @@ impl Account {
     }
 }
 
+/// How the owner of an account signs in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Ways {
+    /// With a password.
+    pub has_password: bool,
+    /// With a link that works.
+    pub has_link: bool,
+    /// At a provider that vouches for them.
+    pub has_provider: bool,
+}
+
+impl Ways {
+    /// Whether there is any.
+    #[must_use]
+    pub fn has_any(self) -> bool {
+        self.needs_no_provider() || self.has_provider
+    }
+
+    /// Whether there is one without a provider.
+    #[must_use]
+    pub fn needs_no_provider(self) -> bool {
+        self.has_password || self.has_link
+    }
+}
+
 /// Who somebody is at a provider.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ExternalId {

@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use super::account::{Account, Link, Token};
-use super::account::{ExternalId, ExternalLink};
-use super::caller::{Actor, Caller, Proof, Rights};
+use super::account::{Account, ExternalId, ExternalLink, Link, Token, Ways};
 use super::event::{Change, Event};
 use super::group_name::GroupName;
 use super::limits::Limits;
@@ -77,8 +75,8 @@ pub struct Facts {
     pub passwords: HashMap<i64, String>,
     /// The accounts of the requested sessions that exist, by the hashes of their secrets in hexadecimal.
     pub sessions: HashMap<String, i64>,
-    /// Admins who can sign in, and whether they can without a provider: with a password or a link.
-    pub reachable_admins: HashMap<i64, bool>,
+    /// How people sign in to the accounts of admins and the requested ones; loaded only where there must be another admin.
+    pub ways: HashMap<i64, Ways>,
     /// The requested identities at providers that are linked to an account, and those of the loaded accounts.
     pub externals: HashMap<ExternalId, ExternalLink>,
     /// The requested links that exist, by the hashes of their secrets.
@@ -133,36 +131,6 @@ impl Facts {
     /// [`Refusal::CourseNotFound`].
     pub fn course(&self, id: CourseId) -> Result<&Course, Refusal> {
         self.courses.get(&id).ok_or(Refusal::CourseNotFound(id))
-    }
-
-    /// Checks that the caller still may do what they might when the request arrived.
-    ///
-    /// # Errors
-    /// [`Refusal::Unauthorized`] after a revocation, an expiry, or the end of the open mode.
-    pub fn ensure_current(&self, caller: &Caller) -> Result<(), Refusal> {
-        let Proof { version, expires_at, .. } = &caller.proof;
-        // The program itself, and those who may do nothing that could end.
-        if *version == 0 || caller.grants.rights == Rights::NONE {
-            return Ok(());
-        }
-        let is_current = match &caller.actor {
-            _ if *version == self.rights_version && !self.has_callers => true,
-            Actor::Token(id) => self.tokens.get(id).is_some_and(|token| {
-                token.revoked_at.is_none()
-                    && (token.scopes, token.student_id) == (caller.grants.rights, caller.grants.student)
-            }),
-            Actor::Account(id) => self.accounts.get(id).is_some_and(|account| {
-                // A proxy vouches for a caller without a session with each request.
-                caller.proof.session().is_none_or(|session| self.sessions.get(&session) == Some(id))
-                    && account.disabled_at.is_none()
-                    && (account.role.rights(), account.student_id)
-                        == (caller.grants.rights, caller.grants.student)
-            }),
-            Actor::Anonymous => self.is_open,
-            Actor::Cli | Actor::SignOn | Actor::Sample | Actor::Database => true,
-        };
-        let is_over = expires_at.as_ref().is_some_and(|time| *time <= self.now);
-        if is_current && !is_over { Ok(()) } else { Err(Refusal::Unauthorized) }
     }
 
     /// The limits of the course; without any, the default.
@@ -253,6 +221,7 @@ impl Facts {
                 set_external_id(&mut self.numbers, *id, None);
                 self.students.remove(id);
                 self.forget_standing(*id);
+                self.unbind(*id);
             }
             Change::AddCourse(course) => {
                 self.added += 1;
@@ -285,45 +254,16 @@ impl Facts {
             | Change::LeaveGroup(..)
             | Change::AddHold(_)
             | Change::RemoveHold(_) => self.change_standing(change),
-            Change::AddToken(token, _) => {
-                self.is_open = false;
-                self.tokens.insert(token.id, token.clone());
-            }
-            Change::RevokeToken(id, at) => {
-                if let Some(token) = self.tokens.get_mut(id) {
-                    token.revoked_at = Some(at.clone());
-                }
-            }
-            Change::AddAccount(account) | Change::UpdateAccount(account) => {
-                self.is_open = false;
-                self.accounts.insert(account.id, account.clone());
-            }
-            Change::AddExternalLink(link) => {
-                self.externals.insert(link.external.clone(), link.clone());
-                self.reachable_admins.entry(link.account_id).or_insert(false);
-            }
-            Change::RemoveExternalLink(link) => {
-                self.externals.remove(&link.external);
-                self.sessions.retain(|_, owner| *owner != link.account_id);
-                if self.reachable_admins.get(&link.account_id) == Some(&false) {
-                    self.reachable_admins.remove(&link.account_id);
-                }
-            }
-            Change::AddLink(link) => {
-                self.links.retain(|_, other| other.account_id != link.account_id);
-                self.links.insert(link.hash.clone(), link.clone());
-            }
-            Change::AddInstructor(course_id, account_id) => {
-                self.instructors.insert((*course_id, *account_id));
-            }
-            Change::RemoveInstructor(course_id, account_id) => {
-                self.instructors.remove(&(*course_id, *account_id));
-            }
-            Change::SetPassword(account_id, password) => {
-                self.passwords.insert(*account_id, password.clone());
-                self.sessions.retain(|_, owner| owner != account_id);
-                self.links.retain(|_, link| link.account_id != *account_id);
-            }
+            Change::AddToken(..)
+            | Change::RevokeToken(..)
+            | Change::AddAccount(_)
+            | Change::UpdateAccount(_)
+            | Change::AddExternalLink(_)
+            | Change::RemoveExternalLink(_)
+            | Change::AddLink(_)
+            | Change::AddInstructor(..)
+            | Change::RemoveInstructor(..)
+            | Change::SetPassword(..) => self.change_access(change),
             Change::LogImport { .. } | Change::EndImport { .. } | Change::LogSeatChange { .. } => {}
         }
     }

@@ -8,6 +8,7 @@
 //! Each subject has a file with its commands, the facts that they need, their rules and their events.
 
 mod access;
+mod access_facts;
 mod account;
 mod answer;
 mod batch;
@@ -71,7 +72,9 @@ mod waitlist;
 pub use self::access::{
     ChangeAccount, ChangePassword, CreateAccount, CreateLink, CreateToken, RevokeToken, SetPassword,
 };
-pub use self::account::{Account, AccountId, ByGroups, ExternalId, ExternalLink, Link, NoAccount, Token};
+pub use self::account::{
+    Account, AccountId, ByGroups, ExternalId, ExternalLink, Link, NoAccount, Token, Ways,
+};
 pub use self::answer::{Admission, Answer, OperationOutcome};
 pub use self::batch::{Batch, Operation};
 pub use self::caller::{Actor, Caller, Grants, Identity, Outcome, Proof, Right, Rights, Role};

@@ -34,7 +34,7 @@ impl Command for UnlinkAccount {
     fn decide(&self, _: &Caller, facts: &Facts) -> Result<(Vec<Event>, ()), Refusal> {
         let account = facts.accounts.get(&self.id).ok_or(Refusal::AccountNotFound(self.id))?;
         let links: Vec<_> = facts.externals.values().filter(|link| link.account_id == self.id).collect();
-        let needs_no_provider = facts.reachable_admins.get(&self.id) == Some(&true);
+        let needs_no_provider = facts.ways_of(self.id).needs_no_provider();
         if !links.is_empty()
             && is_admin(account)
             && !needs_no_provider

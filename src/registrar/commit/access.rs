@@ -6,8 +6,7 @@ use super::access_effects::AccessEffects;
 use super::effects::Effects;
 use super::rows::sets;
 use crate::db::{Arg, DbError, Insert, Row, Tx, Write};
-use crate::registrar::account::{Account, Link, Token};
-use crate::registrar::account::{ExternalId, ExternalLink};
+use crate::registrar::account::{Account, ExternalId, ExternalLink, Link, Token, Ways};
 use crate::registrar::facts::Facts;
 use crate::registrar::needs::Needs;
 use crate::registrar::record::{CourseId, StudentId};
@@ -101,9 +100,6 @@ pub(super) async fn load_access(tx: &Tx<'_>, needs: &Needs, facts: &mut Facts) -
     let found = tx.query_many(sql, &of_accounts, |row| Ok((row.int(0)?, row.text(1)?)));
     facts.passwords = found.await?.into_iter().flatten().collect();
     if needs.all_admins {
-        let reachable = |row: &Row<'_>| Ok((row.int(0)?, row.int(1)? == 1));
-        let reachable = tx.query(REACHABLE_ADMINS, &[(&facts.now).into()], reachable).await?;
-        facts.reachable_admins = reachable.into_iter().collect();
         let sql = select_tokens!("where t.revoked_at is null and t.scopes like '%admin%'");
         let admins = tx.query(sql, &[], token).await?;
         facts.tokens.extend(admins.into_iter().map(|token| (token.id, token)));
@@ -121,7 +117,13 @@ pub(super) async fn load_access(tx: &Tx<'_>, needs: &Needs, facts: &mut Facts) -
     let by_id = by_id.into_iter().chain(by_link);
     let found = by_id.chain(by_address).flatten().chain(admins);
     facts.accounts = found.map(|account| (account.id, account)).collect();
-    load_externals(tx, needs, facts).await
+    load_externals(tx, needs, facts).await?;
+    if needs.all_admins {
+        let asked =
+            facts.accounts.keys().map(|id| vec![(&facts.now).into(), (*id).into()]).collect::<Vec<_>>();
+        facts.ways = tx.query_many(WAYS, &asked, ways).await?.into_iter().flatten().collect();
+    }
+    Ok(())
 }
 
 /// Loads the accounts of people at providers, and of students who may be such people.
@@ -154,14 +156,16 @@ fn external_link(row: &Row<'_>) -> Result<ExternalLink, DbError> {
     Ok(ExternalLink { external, account_id: row.int(2)? })
 }
 
-/// Admins with a password, with a link that works at `$1`, or whom a provider vouches for: one whose groups have given no
-/// role at the last sign-in is disabled. The second column is 1 for those who need no provider.
-const REACHABLE_ADMINS: &str = "select id, max(own) from ( \
-    select id, 1 as own from matricula_accounts where role = 'admin' and disabled_at is null and password is not null \
-    union all select a.id, 1 from matricula_accounts a join matricula_links l on l.account_id = a.id \
-    where a.role = 'admin' and a.disabled_at is null and l.expires_at > $1 \
-    union all select a.id, 0 from matricula_accounts a join matricula_identities i on i.account_id = a.id \
-    where a.role = 'admin' and a.disabled_at is null) ways group by id";
+/// How the owner of account `$2` signs in at the time `$1`.
+const WAYS: &str = "select a.id, case when a.password is null then 0 else 1 end, \
+    case when exists (select 1 from matricula_links l where l.account_id = a.id and l.expires_at > $1) then 1 else 0 end, \
+    case when exists (select 1 from matricula_identities i where i.account_id = a.id) then 1 else 0 end \
+    from matricula_accounts a where a.id = $2";
+
+fn ways(row: &Row<'_>) -> Result<(i64, Ways), DbError> {
+    let [has_password, has_link, has_provider] = [row.int(1)? == 1, row.int(2)? == 1, row.int(3)? == 1];
+    Ok((row.int(0)?, Ways { has_password, has_link, has_provider }))
+}
 
 const LINK: &str = "select hash, account_id, expires_at from matricula_links where hash = $1";
 

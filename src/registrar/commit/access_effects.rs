@@ -1,6 +1,6 @@
 //! The rows of accounts, tokens and instructors that a batch writes.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock::Stamp;
 use crate::db::Arg;
@@ -17,9 +17,11 @@ pub(super) struct AccessEffects<'a> {
     accounts: BTreeMap<i64, &'a Account>,
     /// By provider and subject: whose account they have from now on.
     externals: BTreeMap<(&'a str, &'a str), Option<&'a ExternalLink>>,
-    /// Accounts that somebody at a provider has no more.
-    unlinked: Vec<i64>,
     links: BTreeMap<i64, &'a Link>,
+    /// Accounts whose earlier links end.
+    relinked: BTreeSet<i64>,
+    /// Accounts whose sessions end.
+    signed_out: BTreeSet<i64>,
     passwords: BTreeMap<i64, &'a str>,
     /// Pairs of a course and an account, and whether the account teaches the course from now on.
     pub(super) instructors: BTreeMap<(CourseId, i64), bool>,
@@ -33,6 +35,10 @@ impl<'a> AccessEffects<'a> {
             Change::RevokeToken(id, at) => self.revoked_tokens.push((*id, at)),
             Change::AddAccount(account) => self.new_accounts.push(account),
             Change::UpdateAccount(account) => {
+                if account.disabled_at.is_some() {
+                    self.end_links(account.id);
+                    self.signed_out.insert(account.id);
+                }
                 match self.new_accounts.iter_mut().find(|new| new.id == account.id) {
                     Some(new) => *new = account,
                     None => {
@@ -45,9 +51,10 @@ impl<'a> AccessEffects<'a> {
             }
             Change::RemoveExternalLink(link) => {
                 self.externals.insert(identity(link), None);
-                self.unlinked.push(link.account_id);
+                self.signed_out.insert(link.account_id);
             }
             Change::AddLink(link) => {
+                self.end_links(link.account_id);
                 self.links.insert(link.account_id, link);
             }
             Change::AddInstructor(course_id, account_id) => {
@@ -58,10 +65,17 @@ impl<'a> AccessEffects<'a> {
             }
             Change::SetPassword(account_id, password) => {
                 self.passwords.insert(*account_id, password);
-                self.links.remove(account_id);
+                self.end_links(*account_id);
+                self.signed_out.insert(*account_id);
             }
             _ => debug_assert!(false, "changes no rights: {change:?}"),
         }
+    }
+
+    /// Ends the links of an account, also one that the same batch has created.
+    fn end_links(&mut self, account_id: i64) {
+        self.links.remove(&account_id);
+        self.relinked.insert(account_id);
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -124,11 +138,8 @@ impl<'a> AccessEffects<'a> {
         self.new_accounts.iter().map(row).collect()
     }
 
-    /// Accounts whose earlier links end.
     pub(super) fn relinked(&self) -> Vec<Vec<Arg>> {
-        let disabled =
-            self.accounts.values().filter(|account| account.disabled_at.is_some()).map(|one| &one.id);
-        self.links.keys().chain(self.passwords.keys()).chain(disabled).map(|id| vec![(*id).into()]).collect()
+        self.relinked.iter().map(|id| vec![(*id).into()]).collect()
     }
 
     pub(super) fn links(&self) -> Vec<Vec<Arg>> {
@@ -156,12 +167,8 @@ impl<'a> AccessEffects<'a> {
         self.passwords.iter().map(|(id, password)| vec![(*password).into(), (*id).into()]).collect()
     }
 
-    /// Accounts whose sessions end: they have been disabled, have a new password, or are unlinked from a provider.
     pub(super) fn signed_out(&self) -> Vec<Vec<Arg>> {
-        let disabled =
-            self.accounts.values().filter(|account| account.disabled_at.is_some()).map(|one| one.id);
-        let others = self.passwords.keys().chain(&self.unlinked).copied();
-        disabled.chain(others).map(|id| vec![id.into()]).collect()
+        self.signed_out.iter().map(|id| vec![(*id).into()]).collect()
     }
 
     pub(super) fn accounts(&self) -> Vec<Vec<Arg>> {

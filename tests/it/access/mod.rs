@@ -1,5 +1,6 @@
 //! Who may do what: tokens, roles, and the end of the open mode.
 
+mod together;
 mod tokens;
 
 use matricula::http::routes::Allow;

@@ -27,6 +27,8 @@ pub struct Needs {
     pub(super) codes: BTreeSet<String>,
     pub(super) tokens: BTreeSet<i64>,
     pub(super) accounts: BTreeSet<i64>,
+    /// Accounts whose rights matter and nothing else.
+    pub(super) callers: BTreeSet<i64>,
     /// Pairs of a course and an account.
     pub(super) instructors: BTreeSet<(CourseId, i64)>,
     /// Accounts whose hashed passwords to load.
@@ -191,6 +193,11 @@ impl Needs {
     /// Needs the account.
     pub fn account(&mut self, id: i64) {
         self.accounts.insert(id);
+    }
+
+    /// Needs to know whether the account still has the rights of a caller.
+    pub(super) fn caller(&mut self, id: i64) {
+        self.callers.insert(id);
     }
 
     /// Needs to know whether the account is assigned to the course as an instructor.

@@ -123,6 +123,9 @@ pub(super) async fn load_access(tx: &Tx<'_>, needs: &Needs, facts: &mut Facts) -
             facts.accounts.keys().map(|id| vec![(&facts.now).into(), (*id).into()]).collect::<Vec<_>>();
         facts.ways = tx.query_many(WAYS, &asked, ways).await?.into_iter().flatten().collect();
     }
+    // After the ways: there may be hundreds of callers, and how they sign in does not matter.
+    let callers = tx.query_many(select_accounts!("where a.id = $1"), &ids(&needs.callers), account).await?;
+    facts.accounts.extend(callers.into_iter().flatten().map(|account| (account.id, account)));
     Ok(())
 }
 

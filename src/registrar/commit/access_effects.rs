@@ -6,14 +6,22 @@ use crate::clock::Stamp;
 use crate::db::Arg;
 use crate::registrar::account::{Account, ExternalLink, Link, Token};
 use crate::registrar::event::Change;
-use crate::registrar::record::CourseId;
+use crate::registrar::record::{CourseId, StudentId};
+
+/// An account that the batch creates.
+struct NewAccount<'a> {
+    /// As it is after the batch.
+    account: &'a Account,
+    /// Who it was created for; the account stays bound if the student is deleted, so that nobody can use it.
+    student_id: Option<StudentId>,
+}
 
 /// Changes of accounts and tokens.
 #[derive(Default)]
 pub(super) struct AccessEffects<'a> {
     new_tokens: Vec<(&'a Token, &'a str)>,
     revoked_tokens: Vec<(i64, &'a Stamp)>,
-    new_accounts: Vec<&'a Account>,
+    new_accounts: Vec<NewAccount<'a>>,
     accounts: BTreeMap<i64, &'a Account>,
     /// By provider and subject: whose account they have from now on.
     externals: BTreeMap<(&'a str, &'a str), Option<&'a ExternalLink>>,
@@ -33,14 +41,16 @@ impl<'a> AccessEffects<'a> {
         match change {
             Change::AddToken(token, hash) => self.new_tokens.push((token, hash)),
             Change::RevokeToken(id, at) => self.revoked_tokens.push((*id, at)),
-            Change::AddAccount(account) => self.new_accounts.push(account),
+            Change::AddAccount(account) => {
+                self.new_accounts.push(NewAccount { account, student_id: account.student_id });
+            }
             Change::UpdateAccount(account) => {
                 if account.disabled_at.is_some() {
                     self.end_links(account.id);
                     self.signed_out.insert(account.id);
                 }
-                match self.new_accounts.iter_mut().find(|new| new.id == account.id) {
-                    Some(new) => *new = account,
+                match self.new_accounts.iter_mut().find(|new| new.account.id == account.id) {
+                    Some(new) => new.account = account,
                     None => {
                         self.accounts.insert(account.id, account);
                     }
@@ -97,7 +107,7 @@ impl<'a> AccessEffects<'a> {
     /// Bindings to students: each has the id of its token or account.
     pub(super) fn people(&self) -> Vec<Vec<Arg>> {
         let tokens = self.new_tokens.iter().map(|(token, _)| (token.id, token.student_id));
-        let accounts = self.new_accounts.iter().map(|account| (account.id, account.student_id));
+        let accounts = self.new_accounts.iter().map(|new| (new.account.id, new.student_id));
         let bound = tokens.chain(accounts).filter_map(|(id, student)| Some((id, student?)));
         bound.map(|(id, student)| vec![id.into(), student.0.into()]).collect()
     }
@@ -123,13 +133,14 @@ impl<'a> AccessEffects<'a> {
     }
 
     pub(super) fn new_accounts(&self) -> Vec<Vec<Arg>> {
-        let row = |account: &&Account| {
+        let row = |new: &NewAccount<'_>| {
+            let account = new.account;
             vec![
                 account.id.into(),
                 account.name.as_str().into(),
                 account.address.as_str().into(),
                 account.role.as_str().into(),
-                account.student_id.map(|_| account.id).into(),
+                new.student_id.map(|_| account.id).into(),
                 (&account.created_at).into(),
                 account.disabled_at.as_ref().into(),
                 account.by_groups.map(|by_groups| by_groups.as_str().to_owned()).into(),

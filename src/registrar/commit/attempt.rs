@@ -5,7 +5,7 @@ use super::head::Head;
 use crate::db::{DbError, Location, Need, WriteHealth, Writer, missing_rights};
 
 /// Rights on our own tables that some batch needs.
-const OWN_TABLES: [Need; 102] = [
+const OWN_TABLES: [Need; 107] = [
     ("matricula_migrations", "select"),
     ("log_head", "select"),
     ("log_head", "update"),
@@ -50,6 +50,11 @@ const OWN_TABLES: [Need; 102] = [
     ("matricula_tokens", "select"),
     ("matricula_tokens", "insert"),
     ("matricula_tokens", "update"),
+    ("matricula_token_uses", "select"),
+    ("matricula_token_uses", "insert"),
+    ("matricula_token_uses", "update"),
+    ("matricula_keys", "select"),
+    ("matricula_keys", "insert"),
     ("matricula_sessions", "select"),
     ("matricula_sessions", "insert"),
     ("matricula_sessions", "update"),

@@ -70,7 +70,7 @@ pub(super) async fn load_facts(
             match &caller.actor {
                 Actor::Token(id) => needs.token(*id),
                 Actor::Account(id) => {
-                    needs.account(*id);
+                    needs.caller(*id);
                     caller.proof.session().into_iter().for_each(|hash| needs.session(hash));
                 }
                 Actor::Anonymous | Actor::Cli | Actor::SignOn | Actor::Sample | Actor::Database => {}

@@ -221,10 +221,12 @@ async fn tables(database: &Database) -> Vec<String> {
     let db = Db::open(database.location()).unwrap();
     let mut rows = Vec::new();
     for sql in [
-        "select cast(a.id as text) || address || role || coalesce(cast(p.student_id as text), '-') \
+        "select cast(a.id as text) || address || role || coalesce(cast(a.person_id as text), '-') \
+         || ' is ' || coalesce(cast(p.student_id as text), '-') \
          || coalesce(password, '-') || coalesce(disabled_at, '-') || coalesce(by_groups, '-') \
          from matricula_accounts a left join matricula_people p on p.id = a.person_id order by 1",
-        "select cast(t.id as text) || role || scopes || coalesce(cast(p.student_id as text), '-') || hash \
+        "select cast(t.id as text) || role || scopes || coalesce(cast(t.person_id as text), '-') \
+         || ' is ' || coalesce(cast(p.student_id as text), '-') || hash \
          || coalesce(revoked_at, '-') from matricula_tokens t left join matricula_people p on p.id = t.person_id order by 1",
         "select hash || cast(account_id as text) from matricula_links order by 1",
         "select s.hash || cast(a.id as text) from matricula_sessions s join matricula_accounts a on a.id = s.account_id order by 1",
@@ -296,5 +298,31 @@ async fn who_is_disabled_loses_sessions_and_links_even_if_the_same_commit_enable
     }
     let sessions = "select account_id from matricula_sessions where account_id < 8 order by 1";
     assert_eq!(database.other_program().column(sessions), ["7"]);
+    school.close().await;
+}
+
+#[tokio::test]
+async fn an_account_whose_student_is_deleted_in_the_same_commit_is_nobodys() {
+    let database = Database::new();
+    let school = open(&database).await;
+    let (registrar, program) = (&school.app.registrar, Caller::default());
+    let create = |role, student_id, address: &str| {
+        let link = Some((address.to_owned(), "2027-01-01T00:00:00Z".parse().unwrap()));
+        CreateAccount { name: "Somebody".to_owned(), address: address.to_owned(), role, student_id, link }
+    };
+    let delete = DeleteStudent { id: StudentId(1), drop: false, max_dropped: None, expected: None };
+    let rename = ChangeAccount { id: 7, name: Some("Ana".to_owned()), ..ChangeAccount::default() };
+    registrar.submit(create(Role::Admin, None, "ben@example.edu"), &program).await.unwrap();
+    let (created, deleted, renamed) = tokio::join!(
+        registrar.submit(create(Role::Student, Some(StudentId(1)), "ana@example.edu"), &program),
+        registrar.submit(delete, &program),
+        registrar.submit(rename, &program),
+    );
+    created.unwrap();
+    deleted.unwrap();
+    assert_eq!(renamed.unwrap().answer.student_id, None);
+    // It stays bound to the student who is gone; without that, it would be an account that may do what any student may.
+    let unbound = "select id from matricula_accounts where person_id is null";
+    assert_eq!(database.other_program().column(unbound), ["6"]);
     school.close().await;
 }

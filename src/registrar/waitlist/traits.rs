@@ -107,7 +107,7 @@ mod tests {
             }
         }
 
-        /// The waitlist, made anew from the list and the set.
+        /// A new waitlist with the same entries and holds.
         fn rebuilt(&self) -> Waitlist {
             let mut waitlist: Waitlist = self.naive.values().rev().cloned().collect();
             for student in &self.on_hold {

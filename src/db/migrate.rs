@@ -21,7 +21,7 @@ const CREATE_HISTORY: &str = "create table if not exists matricula_migrations (
 )";
 
 /// Version, name and SQL, in order.
-const FILES: [(i64, &str, &str); 25] = [
+const FILES: [(i64, &str, &str); 26] = [
     (1, "students", include_str!("../../migrations/V1__students.sql")),
     (2, "courses", include_str!("../../migrations/V2__courses.sql")),
     (3, "student_courses", include_str!("../../migrations/V3__student_courses.sql")),
@@ -47,6 +47,7 @@ const FILES: [(i64, &str, &str); 25] = [
     (23, "seat_changes", include_str!("../../migrations/V23__seat_changes.sql")),
     (24, "canvas_sections", include_str!("../../migrations/V24__canvas_sections.sql")),
     (25, "sections_by_import", include_str!("../../migrations/V25__sections_by_import.sql")),
+    (26, "links_by_account", include_str!("../../migrations/V26__links_by_account.sql")),
 ];
 
 /// The placeholders for the triggers that log writes by other programs, which the engines express quite differently.

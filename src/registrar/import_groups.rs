@@ -7,7 +7,7 @@ use super::facts::Facts;
 use super::group::{DeleteGroup, JoinGroup, LeaveGroup, SetGroup};
 use super::group_name::GroupName;
 use super::needs::Needs;
-use super::record::StudentId;
+use super::record::{Student, StudentId};
 use super::refusal::Refusal;
 use super::standing::Group;
 use super::student::{CreateStudent, UpdateStudent};
@@ -47,7 +47,10 @@ impl GroupedStudent {
                 step.needs(needs);
                 Some(step.id)
             }
-            StudentRecord::Same(id) => Some(*id),
+            StudentRecord::Same(id) => {
+                needs.student(*id);
+                Some(*id)
+            }
         };
         needs.changes_standing();
         for name in self.joins.iter().chain(&self.leaves) {
@@ -67,15 +70,16 @@ impl GroupedStudent {
         let (mut events, student) = match &self.record {
             StudentRecord::Add(step) => step.carry_out(caller, facts)?,
             StudentRecord::Change(step) => step.carry_out(caller, facts)?,
-            StudentRecord::Same(id) => (Vec::new(), facts.student(*id)?.clone()),
+            // Whether the number is loaded depends on the commands beside this one.
+            StudentRecord::Same(id) => (Vec::new(), Student { number: None, ..facts.student(*id)?.clone() }),
         };
+        let student_id = student.id;
         for name in &self.makes {
             if facts.group(name).is_err() {
                 let group = Group { name: name.clone(), course_limit: None };
                 events.extend(SetGroup { group }.carry_out(caller, facts)?.0);
             }
         }
-        let student_id = student.id;
         for name in self.joins.iter().cloned() {
             events.extend(JoinGroup { name, student_id }.carry_out(caller, facts)?.0);
         }
@@ -117,7 +121,7 @@ mod tests {
 
     use super::*;
     use crate::registrar::limits::Limits;
-    use crate::registrar::record::{CourseId, Student};
+    use crate::registrar::record::CourseId;
     use crate::registrar::records::{Create, FieldValues, Record as _};
 
     fn name(text: &str) -> GroupName {

@@ -117,6 +117,7 @@ mod statements;
 mod stream;
 mod students;
 mod tls;
+mod together;
 mod tokens;
 mod traces;
 mod triggers_of_other_programs;

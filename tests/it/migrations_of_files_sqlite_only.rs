@@ -11,7 +11,7 @@ use crate::adoption_of_files_sqlite_only::found::Found;
 use crate::school::{Process, matricula};
 
 const VERSIONS: &str = "select version, name from matricula_migrations order by version";
-const ALL: [&str; 25] = [
+const ALL: [&str; 26] = [
     "1|students",
     "2|courses",
     "3|student_courses",
@@ -37,6 +37,7 @@ const ALL: [&str; 25] = [
     "23|seat_changes",
     "24|canvas_sections",
     "25|sections_by_import",
+    "26|links_by_account",
 ];
 
 fn run(database: &Path, more: &[&str]) -> (bool, String, String) {
@@ -74,7 +75,8 @@ fn the_command_says_what_it_did() {
          applied V17__external_ids\napplied V18__imports\napplied V19__mode_of_imports\napplied V20__deadlines\n\
          applied V21__restored_enrollments\napplied V22__groups_and_holds\n\
          applied V23__seat_changes\n\
-         applied V24__canvas_sections\napplied V25__sections_by_import\nschool.db is up to date\n"
+         applied V24__canvas_sections\napplied V25__sections_by_import\n\
+         applied V26__links_by_account\nschool.db is up to date\n"
     );
     assert_eq!(run(&found.path, &[]).1, format!("{shown} is up to date\n"));
     assert_eq!(run(&found.path, &["--dry-run"]).1, format!("-- {shown} is up to date\n"));
@@ -250,6 +252,7 @@ async fn every_migration_keeps_the_data_that_was_there_before_it() {
          insert into matricula_seat_change_courses values (1, 1, 1, 'planned', null, '{}', 2, 0, 0, null, null);",
         "insert into matricula_canvas_sections values ('S1', 'A', 'Algebra', null, 'A1');",
         "insert into matricula_canvas_sections values ('S1', 1, 1, 'A', 'Algebra', null, 'A1');",
+        "update matricula_links set account_id = 6;",
     ];
     assert_eq!(scripts.len(), data.len(), "a new migration brings sample data");
     let found = Found::nothing();

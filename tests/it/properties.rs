@@ -7,10 +7,10 @@ use matricula::clock::{Clock, ManualClock, Stamp};
 use matricula::db::Db;
 use matricula::registrar::{
     Answer, Batch, ChangeSeats, CourseId, CreateCourse, CreateStudent, DeleteCourse, DeleteGroup,
-    DeleteStudent, DropCourse, Enroll, EventKind, FieldValues, Group, GroupName, Held, JoinGroup, LeaveGroup,
-    Limits, LimitsChange, Operation, OperationOutcome, Override, PlaceHold, Refusal, RemoveSeats, Restore,
-    Rules, SeenCourse, SetGroup, SetRules, SetSeats, StudentId, Swap, UpdateCourse, UpdateStudent, Version,
-    Waitlist, limits,
+    DeleteStudent, DropCourse, Enroll, EventKind, FieldValues, Group, GroupName, GroupOpenings, Held,
+    JoinGroup, LeaveGroup, Limits, LimitsChange, Operation, OperationOutcome, Override, PlaceHold, Refusal,
+    RemoveSeats, Restore, Rules, SeenCourse, SetCourses, SetGroup, SetRules, SetSeats, StudentId, Swap,
+    UpdateCourse, UpdateStudent, Version, Waitlist, limits,
 };
 use proptest::prelude::*;
 
@@ -26,7 +26,7 @@ fn values<'a, R>(
     FieldValues::new(texts.chain(external_id))
 }
 
-fn group() -> impl Strategy<Value = GroupName> + Clone {
+pub(crate) fn group() -> impl Strategy<Value = GroupName> + Clone {
     prop_oneof![Just("Seniors"), Just("Athletes")].prop_map(|name| name.parse().unwrap())
 }
 
@@ -82,14 +82,30 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
             group_opens_at,
         },
     );
-    let change =
-        (proptest::option::of(seats()), proptest::option::of(time(0.3)), proptest::option::of(time(0.3)))
-            .prop_map(|(capacity, waitlist_closes_at, drop_until)| LimitsChange {
-                capacity,
-                waitlist_closes_at,
-                drop_until,
-                ..LimitsChange::default()
-            });
+    let opened = prop_oneof![
+        1 => Just(GroupOpenings::None),
+        2 => (group(), time(0.7)).prop_map(|opening| GroupOpenings::Change([opening].into())),
+    ];
+    let change = (
+        proptest::option::of(seats()),
+        proptest::option::of(time(0.3)),
+        proptest::option::of(time(0.3)),
+        proptest::option::weighted(0.3, opened),
+    )
+        .prop_map(|(capacity, waitlist_closes_at, drop_until, group_opens_at)| LimitsChange {
+            capacity,
+            waitlist_closes_at,
+            drop_until,
+            group_opens_at,
+            ..LimitsChange::default()
+        });
+    let seen = || {
+        let none = Version::from_record(&Limits::default());
+        proptest::option::weighted(
+            0.3,
+            prop_oneof![3 => Just(vec![none, Version(7)]), 1 => Just(vec![Version(7)])],
+        )
+    };
     let by_the_dean = || Override::new(Some("the dean".to_owned())).ok();
     let enroll = move || {
         (student(), course(), proptest::bool::weighted(0.8), proptest::bool::weighted(0.2)).prop_map(
@@ -143,10 +159,18 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
             .prop_map(|(student, course)| Command::DropAsStudent(DropCourse::new(student, course))),
         3 => (student(), course())
             .prop_map(|(student_id, course_id)| Command::Restore(Restore { student_id, course_id })),
-        2 => (course(), change).prop_map(|(course_id, change)| Command::ChangeSeats(ChangeSeats { course_id, change, expected: None })),
-        3 => (course(), limits).prop_map(|(course_id, limits)| Command::SetSeats(SetSeats { course_id, limits, expected: None })),
+        2 => (course(), change, seen())
+            .prop_map(|(course_id, change, expected)| Command::ChangeSeats(ChangeSeats { course_id, change, expected })),
+        3 => (course(), limits, seen())
+            .prop_map(|(course_id, limits, expected)| Command::SetSeats(SetSeats { course_id, limits, expected })),
         1 => course().prop_map(|course_id| Command::RemoveSeats(RemoveSeats { course_id })),
         8 => standing_commands(),
+        1 => (student(), proptest::sample::subsequence(vec![1, 2, 3], 0..=3), any::<bool>()).prop_map(
+            |(student_id, course_ids, wait)| {
+                let course_ids = course_ids.into_iter().map(CourseId).collect();
+                Command::SetCourses(SetCourses { student_id, course_ids, r#override: None, wait })
+            },
+        ),
         2 => (proptest::collection::vec(operation, 1..7), any::<bool>())
             .prop_map(|(operations, all_or_nothing)| Command::Batch(Batch { operations, all_or_nothing })),
     ];
@@ -234,6 +258,11 @@ proptest! {
                         prop_assert!(is_done || held == has_seat(swap.from), "the held seat is not lost");
                     }
                     prop_assert_eq!(model.log.len() > events, was_done);
+                }
+                (Command::SetCourses(SetCourses { student_id, course_ids, .. }), Ok(Answer::Batch(_))) => {
+                    let mut taken = model.facts.enrollments_of_student(*student_id);
+                    let others = taken.any(|row| !course_ids.contains(&row.course_id));
+                    prop_assert!(!others || model.log.len() == events, "exactly these courses, or no change");
                 }
                 (Command::DeleteStudent(DeleteStudent { id, .. }), Ok(_)) => {
                     prop_assert!(!model.facts.students.contains_key(id));

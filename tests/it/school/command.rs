@@ -1,8 +1,8 @@
 use matricula::registrar::{
     self, Answer, Batch, Caller, ChangeSeats, CreateCourse, CreateStudent, DeleteCourse, DeleteGroup,
     DeleteStudent, DropCourse, Enroll, Event, Facts, Grants, JoinGroup, LeaveGroup, Needs, PlaceHold,
-    Refusal, Registrar, ReleaseHold, RemoveSeats, Restore, Role, SetGroup, SetRules, SetSeats, StudentId,
-    UpdateCourse, UpdateStudent,
+    Refusal, Registrar, ReleaseHold, RemoveSeats, Restore, Role, SetCourses, SetGroup, SetRules, SetSeats,
+    StudentId, UpdateCourse, UpdateStudent,
 };
 
 #[derive(Clone, Debug)]
@@ -21,6 +21,7 @@ pub(crate) enum Command {
     ChangeSeats(ChangeSeats),
     RemoveSeats(RemoveSeats),
     Batch(Batch),
+    SetCourses(SetCourses),
     Restore(Restore),
     PlaceHold(PlaceHold),
     ReleaseHold(ReleaseFirstHold),
@@ -47,6 +48,7 @@ macro_rules! each {
             Command::ChangeSeats($one) => $done,
             Command::RemoveSeats($one) => $done,
             Command::Batch($one) => $done,
+            Command::SetCourses($one) => $done,
             Command::Restore($one) => $done,
             Command::PlaceHold($one) => $done,
             Command::ReleaseHold($one) => $done,

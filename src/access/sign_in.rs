@@ -16,7 +16,7 @@ use crate::registrar::{
 };
 
 /// Sessions of one account at a time; a further one ends the oldest.
-pub(super) const MAX_SESSIONS: i64 = 50;
+const MAX_SESSIONS: i64 = 50;
 /// How long a one-time link works.
 const LINK_TTL: SignedDuration = SignedDuration::from_hours(24);
 
@@ -148,11 +148,22 @@ impl SignIn {
             store::hold_account(account_id),
             store::open_session(&secret.hash(), account_id, password, &opened, &expires_at),
             records::signed_in(&secret.hash(), way, from),
-            store::delete_surplus_sessions(account_id, MAX_SESSIONS),
-            store::delete_idle_sessions(&after(now, -IDLE_TIMEOUT)),
         ];
-        let changed = self.registrar.keep_house(chores).await?;
+        let changed = self.open(chores, account_id).await?;
         Ok((changed.get(1) == Some(&1)).then_some(secret))
+    }
+
+    /// Opens a session of the account with these statements, and ends sessions that are too old or too many. Returns how
+    /// many rows each statement changed.
+    pub(super) async fn open(&self, mut chores: Vec<Chore>, account_id: i64) -> Result<Vec<usize>, Refusal> {
+        chores.push(store::delete_idle_sessions(&after(self.clock.now(), -IDLE_TIMEOUT)));
+        let surplus = chores.len();
+        chores.extend(store::delete_surplus_sessions(account_id, MAX_SESSIONS));
+        let changed = self.registrar.keep_house(chores).await?;
+        if changed.get(surplus) == Some(&1) {
+            self.access.refresh().await?;
+        }
+        Ok(changed)
     }
 
     /// Whose session this is. Has it written down now and then that it is used, without waiting for that: people read

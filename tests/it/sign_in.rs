@@ -149,6 +149,23 @@ async fn account_link(school: &School, admin: &str, name: &str) -> String {
 }
 
 #[tokio::test]
+async fn the_oldest_of_more_than_fifty_sessions_ends_at_once() {
+    let (school, admin) = school().await;
+    school.get("/api/v1/students").with_cookie(&admin).await.is_ok();
+    school.let_pass(Duration::from_mins(1));
+    for number in 1..50 {
+        school.database().runs(&format!(
+            "insert into matricula_sessions (hash, account_id, created_at, used_at, expires_at)
+             select 'number {number}', account_id, created_at || '~', used_at, expires_at from matricula_sessions
+             where hash not like 'number %'"
+        ));
+    }
+    let latest = cookie(&sign_in(&school, "ruth@example.edu", PASSWORD).await.is(303));
+    school.get("/api/v1/students").with_cookie(&admin).await.is_refused(401, "unauthorized");
+    school.get("/api/v1/students").with_cookie(&latest).await.is_ok();
+}
+
+#[tokio::test]
 async fn a_new_password_or_a_disabled_account_ends_every_session() {
     let (school, admin) = school().await;
     let ben =

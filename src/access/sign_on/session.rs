@@ -2,9 +2,9 @@
 
 use super::super::proxy::PROXY;
 use super::super::secret::Secret;
-use super::super::sign_in::{MAX_SESSIONS, SignIn, after};
+use super::super::sign_in::{SignIn, after};
 use super::super::sign_ins::{Network, Way, store as records};
-use super::super::{IDLE_TIMEOUT, SESSION_TTL, store};
+use super::super::{SESSION_TTL, store};
 use super::attempt::Attempt;
 use super::provider::{Person, Provider};
 use crate::clock::Stamp;
@@ -66,10 +66,8 @@ impl SignIn {
         let [use_state, open] = store::open_linked_session(&session);
         let mut chores = vec![store::hold_account(account.id), use_state, open];
         chores.push(records::signed_in(&hash, Way::SignOn, from));
-        chores.push(store::delete_idle_sessions(&after(now, -IDLE_TIMEOUT)));
         chores.push(store::forget_states(&after(now, -SESSION_TTL)));
-        chores.push(store::delete_surplus_sessions(account.id, MAX_SESSIONS));
-        let changed = self.registrar.keep_house(chores).await?;
+        let changed = self.open(chores, account.id).await?;
         if changed.get(2) == Some(&1) { Ok(secret) } else { Err(Refusal::Unauthorized) }
     }
 

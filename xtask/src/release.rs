@@ -40,7 +40,7 @@ fn package(shell: &Shell, profile: &str) -> Result<String> {
     let folder = shell.root.join(FOLDER);
     let build = "cargo build --locked --bin matricula --example manual";
     if profile == "release" {
-        shell.run_with(&without_folders(shell), &format!("{build} --release"))?;
+        shell.run_with(&reproducible(shell), &format!("{build} --release"))?;
     } else {
         shell.run_with(&[built_here(shell)], build)?;
     }
@@ -69,7 +69,7 @@ fn package(shell: &Shell, profile: &str) -> Result<String> {
 }
 
 fn static_program(shell: &Shell) -> Result<String> {
-    let mut variables = without_folders(shell);
+    let mut variables = reproducible(shell);
     variables.push(("CC_x86_64_unknown_linux_musl", "musl-gcc".to_owned()));
     let build = format!("cargo build --locked --release --target {STATIC} --bin matricula");
     shell.run_with(&variables, &build).context(
@@ -80,15 +80,16 @@ fn static_program(shell: &Shell) -> Result<String> {
     Ok(program)
 }
 
-/// Variables for the compilers. Without them, the program would contain the folders of whoever built it, and two people
-/// could not build the same one.
-fn without_folders(shell: &Shell) -> Vec<(&'static str, String)> {
+/// Variables for the compilers. Without them, the program would contain the folders of whoever built it, and the time
+/// (mimalloc's C has `__TIME__`), and two people could not build the same one.
+fn reproducible(shell: &Shell) -> Vec<(&'static str, String)> {
     let folders = [(shell.root.display(), "/matricula"), (shell.cargo_home.display(), "/cargo")];
     let flags =
         |flag: &str| folders.iter().map(|(from, to)| format!("{flag}{from}={to}")).collect::<Vec<_>>();
     vec![
         ("CARGO_ENCODED_RUSTFLAGS", flags("--remap-path-prefix=").join("\u{1f}")),
         ("CFLAGS", flags("-ffile-prefix-map=").join(" ")),
+        ("SOURCE_DATE_EPOCH", "0".to_owned()),
         built_here(shell),
     ]
 }
@@ -104,15 +105,17 @@ mod tests {
 
     /// A machine on which Cargo builds at once.
     fn machine(test: &str) -> Shell {
-        let shell =
-            Shell::rehearsal(test, &[("cargo", "echo \"$CFLAGS\" >> flags"), ("sha256sum", "echo hash")]);
+        let shell = Shell::rehearsal(
+            test,
+            &[("cargo", "echo \"$CFLAGS at $SOURCE_DATE_EPOCH\" >> flags"), ("sha256sum", "echo hash")],
+        );
         fs::create_dir_all(shell.root.join(format!("target/{STATIC}/release"))).unwrap();
         fs::write(shell.root.join(format!("target/{STATIC}/release/matricula")), "program").unwrap();
         shell
     }
 
     #[test]
-    fn the_static_program_needs_no_library_and_names_no_folder() {
+    fn the_static_program_needs_no_library_and_names_no_folder_and_no_time() {
         let (shell, mut out) = (machine("static"), Vec::new());
         run(Kind::Static, &shell, &mut out).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), "hash\n");
@@ -121,5 +124,6 @@ mod tests {
         assert!(shell.log().contains("--release --target x86_64-unknown-linux-musl"));
         let flags = fs::read_to_string(shell.root.join("flags")).unwrap();
         assert!(flags.contains(&format!("-ffile-prefix-map={}=/matricula", shell.root.display())), "{flags}");
+        assert!(flags.ends_with(" at 0\n"), "{flags}");
     }
 }

@@ -339,17 +339,11 @@ pub(super) fn delete_idle_sessions(idle_since: &Stamp) -> Chore {
 /// Deletes the oldest sessions of an account that has too many. The first of the two changes a row if there are any: then
 /// what servers remember of them holds no more.
 pub(super) fn delete_surplus_sessions(account_id: i64, max: i64) -> [Chore; 2] {
-    let new_version = Chore {
-        sql: "update matricula_access set version = version + 1 where id = 1 \
-              and (select count(*) from matricula_sessions where account_id = $1) > $2",
-        args: vec![account_id.into(), max.into()],
-    };
-    let delete = Chore {
-        sql: "delete from matricula_sessions where account_id = $1 and hash not in (select hash from matricula_sessions \
-              where account_id = $1 order by created_at desc, hash limit $2)",
-        args: vec![account_id.into(), max.into()],
-    };
-    [new_version, delete]
+    let new_version = "update matricula_access set version = version + 1 where id = 1 \
+        and (select count(*) from matricula_sessions where account_id = $1) > $2";
+    let delete = "delete from matricula_sessions where account_id = $1 and hash not in (select hash from matricula_sessions \
+        where account_id = $1 order by created_at desc, hash limit $2)";
+    [new_version, delete].map(|sql| Chore { sql, args: vec![account_id.into(), max.into()] })
 }
 
 pub(super) fn use_session(hash: &SecretHash, now: &Stamp) -> Chore {

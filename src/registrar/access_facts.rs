@@ -115,3 +115,147 @@ impl Facts {
         self.ways.entry(account_id).or_default().has_link = false;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::account::{Account, Token};
+    use super::super::caller::Grants;
+    use super::super::rights::Role;
+    use super::*;
+    use crate::clock::Stamp;
+
+    const STUDENT: Option<StudentId> = Some(StudentId(4));
+
+    fn time(second: u8) -> Stamp {
+        format!("2026-09-01T08:00:0{second}Z").parse().unwrap()
+    }
+
+    fn token() -> Token {
+        Token {
+            id: 3,
+            name: String::new(),
+            role: Role::Student,
+            scopes: Role::Student.rights(),
+            student_id: STUDENT,
+            created_at: time(0),
+            expires_at: None,
+            revoked_at: None,
+            used_at: None,
+        }
+    }
+
+    fn account() -> Account {
+        Account {
+            id: 5,
+            name: String::new(),
+            address: String::new(),
+            role: Role::Student,
+            student_id: STUDENT,
+            created_at: time(0),
+            disabled_at: None,
+            by_groups: None,
+        }
+    }
+
+    /// Somebody with the rights of a student, who were found out before the last change of rights.
+    fn caller(actor: Actor) -> Caller {
+        let grants = Grants { rights: Role::Student.rights(), student: STUDENT };
+        let proof = Proof { version: 6, ..Proof::default() };
+        Caller { actor, grants, proof, ..Caller::default() }
+    }
+
+    fn with_session(caller: &Caller) -> Caller {
+        Caller { proof: Proof { key: Some([1; 32]), ..caller.proof.clone() }, ..caller.clone() }
+    }
+
+    /// The facts of a commit in which rights may change.
+    fn facts() -> Facts {
+        Facts {
+            now: time(5),
+            rights_version: 7,
+            has_callers: true,
+            tokens: [(3, token())].into(),
+            accounts: [(5, account())].into(),
+            sessions: [("01".repeat(32), 5)].into(),
+            ..Facts::default()
+        }
+    }
+
+    fn refuses(facts: &Facts, caller: &Caller) -> bool {
+        facts.ensure_current(caller) == Err(Refusal::Unauthorized)
+    }
+
+    #[test]
+    fn a_token_is_good_until_it_is_revoked_or_changed() {
+        let program = caller(Actor::Token(3));
+        assert!(!refuses(&facts(), &program));
+        for token in [
+            Token { revoked_at: Some(time(4)), ..token() },
+            Token { scopes: Rights::NONE, ..token() },
+            Token { student_id: None, ..token() },
+        ] {
+            assert!(
+                refuses(&Facts { tokens: [(3, token.clone())].into(), ..facts() }, &program),
+                "{token:?}"
+            );
+        }
+        assert!(refuses(&facts(), &caller(Actor::Token(4))));
+    }
+
+    #[test]
+    fn an_account_is_good_until_it_is_disabled_or_changed_or_the_session_ends() {
+        let person = caller(Actor::Account(5));
+        for person in [&person, &with_session(&person)] {
+            assert!(!refuses(&facts(), person));
+            for account in [
+                Account { disabled_at: Some(time(4)), ..account() },
+                Account { role: Role::Registrar, ..account() },
+                Account { student_id: None, ..account() },
+            ] {
+                let facts = Facts { accounts: [(5, account.clone())].into(), ..facts() };
+                assert!(refuses(&facts, person), "{account:?}");
+            }
+        }
+        let person = with_session(&person);
+        assert!(refuses(&Facts { sessions: [].into(), ..facts() }, &person));
+        assert!(
+            refuses(&Facts { sessions: [("01".repeat(32), 9)].into(), ..facts() }, &person),
+            "somebody else's"
+        );
+        assert!(refuses(&facts(), &caller(Actor::Account(6))));
+    }
+
+    #[test]
+    fn nothing_is_good_from_its_end_on() {
+        let until = |second, version| {
+            let proof = Proof { version, expires_at: Some(time(second)), key: None };
+            Caller { proof, ..caller(Actor::Token(3)) }
+        };
+        assert!(!refuses(&facts(), &until(6, 6)));
+        assert!(refuses(&facts(), &until(5, 6)));
+        let unchanged = Facts { has_callers: false, ..facts() };
+        assert!(refuses(&unchanged, &until(5, 7)));
+    }
+
+    #[test]
+    fn everybody_is_good_only_while_the_school_is_open() {
+        let anybody = caller(Actor::Anonymous);
+        assert!(refuses(&facts(), &anybody));
+        assert!(!refuses(&Facts { is_open: true, ..facts() }, &anybody));
+        let without_rights = Caller { grants: Grants::NONE, ..anybody };
+        assert!(!refuses(&facts(), &without_rights), "who may do nothing loses nothing");
+        assert!(!refuses(&facts(), &Caller::default()), "the program itself");
+    }
+
+    #[test]
+    fn callers_are_looked_up_only_if_rights_have_changed_or_may_change() {
+        let stranger = |version| {
+            let proof = Proof { version, ..Proof::default() };
+            Caller { proof, ..caller(Actor::Token(9)) }
+        };
+        let unchanged = Facts { has_callers: false, ..facts() };
+        assert!(!refuses(&unchanged, &stranger(7)));
+        assert!(refuses(&unchanged, &stranger(6)));
+        assert!(refuses(&facts(), &stranger(7)));
+    }
+}

@@ -392,5 +392,6 @@ async fn all_errors_of_limits_are_reported_at_once() {
         .json(&json!({"capacity": 1}))
         .await
         .is_refused(404, "course-not-found");
+    school.delete("/api/v1/courses/9/seats").await.is_refused(404, "course-not-found");
     assert_eq!(school.log().await, ["course.created"]);
 }

@@ -2,9 +2,9 @@
 
 use matricula::clock::{Clock, ManualClock};
 use matricula::registrar::{
-    CreateStudent, DropCourse, Enroll, EnrollmentId, FieldValues, GroupedStudent, ImportPart, ImportStep,
-    JoinGroup, LeaveGroup, Limits, Registrar, Restore, SeatChangePart, SeatStep, StudentId, StudentRecord,
-    UnmakeGroup,
+    CourseId, CreateCourse, CreateStudent, DeleteCourse, DeleteStudent, DropCourse, Enroll, EnrollmentId,
+    FieldValues, GroupedStudent, ImportPart, ImportStep, JoinGroup, LeaveGroup, Limits, Refusal, Registrar,
+    Restore, SeatChangePart, SeatStep, StudentId, StudentRecord, UnmakeGroup, UpdateCourse, UpdateStudent,
 };
 use proptest::prelude::*;
 
@@ -190,4 +190,63 @@ proptest! {
             assert_eq!(tables(&together), tables(&alone));
         });
     }
+}
+
+#[tokio::test]
+async fn a_number_or_a_code_that_is_given_up_is_free_for_the_rest_of_the_commit_and_a_new_one_is_taken() {
+    let database = Database::new();
+    let school = open(&database).await;
+    let registrar = &school.app.registrar;
+    let student = |number: &str| {
+        CreateStudent::new([("name", String::new()), ("email", String::new()), ("number", number.to_owned())])
+    };
+    let course = |code: &str| {
+        CreateCourse::new([("name", String::new()), ("level", String::new()), ("code", code.to_owned())])
+    };
+    let numbered = |id, number: &str| UpdateStudent {
+        id: StudentId(id),
+        values: FieldValues::new([("number", number.to_owned())]),
+        expected: None,
+    };
+    let coded = |id, code: &str| UpdateCourse {
+        id: CourseId(id),
+        values: FieldValues::new([("code", code.to_owned())]),
+        expected: None,
+    };
+    submit(registrar, numbered(1, "one")).await.unwrap();
+    submit(registrar, numbered(2, "two")).await.unwrap();
+    submit(registrar, coded(1, "A")).await.unwrap();
+    submit(registrar, coded(2, "B")).await.unwrap();
+    let gone = DeleteStudent { id: StudentId(2), drop: false, max_dropped: None, expected: None };
+    let closed = DeleteCourse { id: CourseId(2), drop: false, max_dropped: None, expected: None };
+
+    // All are in the queue before the first is taken from it, so that they share a commit.
+    let (changed, gone, one, two, three, again) = tokio::join!(
+        submit(registrar, numbered(1, "three")),
+        submit(registrar, gone),
+        submit(registrar, student("one")),
+        submit(registrar, student("two")),
+        submit(registrar, student("three")),
+        submit(registrar, student("one")),
+    );
+    assert_eq!((changed.is_ok(), gone), (true, Ok(())));
+    assert_eq!(one.unwrap().number.as_deref(), Some("one"));
+    assert_eq!(two.unwrap().number.as_deref(), Some("two"));
+    assert_eq!(three, Err(Refusal::NumberTaken(StudentId(1))));
+    assert!(matches!(again, Err(Refusal::NumberTaken(_))), "{again:?}");
+
+    let (changed, closed, a, b, c, again) = tokio::join!(
+        submit(registrar, coded(1, "C")),
+        submit(registrar, closed),
+        submit(registrar, course("A")),
+        submit(registrar, course("B")),
+        submit(registrar, course("C")),
+        submit(registrar, course("A")),
+    );
+    assert_eq!((changed.is_ok(), closed), (true, Ok(())));
+    assert_eq!(a.unwrap().code.as_deref(), Some("A"));
+    assert_eq!(b.unwrap().code.as_deref(), Some("B"));
+    assert_eq!(c, Err(Refusal::CodeTaken(CourseId(1))));
+    assert!(matches!(again, Err(Refusal::CodeTaken(_))), "{again:?}");
+    school.close().await;
 }

@@ -192,8 +192,44 @@ fn named(name: &str) -> CreateStudent {
     CreateStudent::new([("name", name.to_owned()), ("email", address)])
 }
 
-/// A school with students, courses, and sessions of accounts that may come.
-async fn open(database: &Database) -> matricula::server::School {
+/// An admin, an instructor with a course, and two people who sign in at a provider.
+fn accounts() -> [Access; 5] {
+    let account = |address: &str, role| {
+        let link = Some((format!("link of {address}"), "2027-01-01T00:00:00Z".parse().unwrap()));
+        let name = "Somebody".to_owned();
+        Access::CreateAccount(CreateAccount {
+            name,
+            address: address.to_owned(),
+            role,
+            student_id: None,
+            link,
+        })
+    };
+    let person = |subject: &str, role| {
+        Access::SignOn(SignOn {
+            external: ExternalId {
+                provider: "https://0.example.edu".to_owned(),
+                subject: subject.to_owned(),
+            },
+            name: None,
+            address: None,
+            role: Some(role),
+            may_be_student: false,
+            student: None,
+            students: Vec::new(),
+        })
+    };
+    [
+        account("ana@example.edu", Role::Admin),
+        account("ben@example.edu", Role::Instructor),
+        Access::Assign(AssignInstructor { course_id: CourseId(1), account_id: 7 }),
+        person("subject0", Role::Admin),
+        person("subject1", Role::Instructor),
+    ]
+}
+
+/// A school with students, courses, perhaps accounts, and sessions of accounts that may come.
+async fn open(database: &Database, has_accounts: bool) -> matricula::server::School {
     let clock = ManualClock::default();
     clock.set(FIRST_DAY.parse().unwrap());
     let school =
@@ -205,6 +241,12 @@ async fn open(database: &Database) -> matricula::server::School {
     for name in ["Algebra", "Botany"] {
         let course = CreateCourse::new([("name", name.to_owned()), ("level", "graduate".to_owned())]);
         registrar.submit(course, &Caller::default()).await.unwrap();
+    }
+    if has_accounts {
+        for command in accounts() {
+            let answer = command.clone().carry_out(&Caller::default(), registrar).await;
+            assert!(answer.starts_with("Ok"), "{command:?}: {answer}");
+        }
     }
     for id in 6..14_u8 {
         database.runs(&format!(
@@ -243,11 +285,13 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 16, ..ProptestConfig::default() })]
 
     #[test]
-    fn commands_about_access_are_answered_as_if_they_had_come_one_by_one(commands in commands()) {
+    fn commands_about_access_are_answered_as_if_they_had_come_one_by_one(
+        commands in commands(), has_accounts in proptest::bool::weighted(0.7)
+    ) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let [alone, together] = [Database::new(), Database::new()];
-            let schools = [open(&alone).await, open(&together).await];
+            let schools = [open(&alone, has_accounts).await, open(&together, has_accounts).await];
             let [one, other] = schools.each_ref().map(|school| &school.app.registrar);
             let mut expected = Vec::new();
             for (command, caller) in &commands {
@@ -269,7 +313,7 @@ proptest! {
 #[tokio::test]
 async fn who_is_disabled_loses_sessions_and_links_even_if_the_same_commit_enables_them_again() {
     let database = Database::new();
-    let school = open(&database).await;
+    let school = open(&database, false).await;
     let (registrar, program) = (&school.app.registrar, Caller::default());
     let later = || "2027-01-01T00:00:00Z".parse().unwrap();
     for (address, secret) in [("ana@example.edu", "old"), ("ben@example.edu", "other")] {
@@ -304,7 +348,7 @@ async fn who_is_disabled_loses_sessions_and_links_even_if_the_same_commit_enable
 #[tokio::test]
 async fn an_account_whose_student_is_deleted_in_the_same_commit_is_nobodys() {
     let database = Database::new();
-    let school = open(&database).await;
+    let school = open(&database, false).await;
     let (registrar, program) = (&school.app.registrar, Caller::default());
     let create = |role, student_id, address: &str| {
         let link = Some((address.to_owned(), "2027-01-01T00:00:00Z".parse().unwrap()));

@@ -50,15 +50,9 @@ fn held() -> impl Strategy<Value = Option<Held>> {
     proptest::option::weighted(0.3, prop_oneof![Just(Held::Seat), Just(Held::Place)])
 }
 
-pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
-    let student = || (1..5_i64).prop_map(StudentId);
+/// Commands about seats and the registration window.
+fn seat_commands() -> impl Strategy<Value = Command> {
     let course = || (1..4_i64).prop_map(CourseId);
-    let text = || prop_oneof![Just("Ana"), Just("Ben"), Just("Zoë")].prop_map(str::to_owned);
-    let maybe = || proptest::option::of(text());
-    let external_id = || {
-        proptest::option::of(proptest::option::weighted(0.8, prop_oneof![Just("1"), Just("01"), Just("x")]))
-    };
-    let expected = || proptest::option::weighted(0.2, Just(vec![Version(7)]));
     let seats = || prop_oneof![3 => (0..3_i64).prop_map(Some), 1 => Just(None)];
     let time = |chance: f64| proptest::option::weighted(chance, (0..4_u64).prop_map(hour));
     let opening = (group(), (0..4_u64).prop_map(hour));
@@ -106,6 +100,24 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
             prop_oneof![3 => Just(vec![none, Version(7)]), 1 => Just(vec![Version(7)])],
         )
     };
+    prop_oneof![
+        2 => (course(), change, seen())
+            .prop_map(|(course_id, change, expected)| Command::ChangeSeats(ChangeSeats { course_id, change, expected })),
+        3 => (course(), limits, seen())
+            .prop_map(|(course_id, limits, expected)| Command::SetSeats(SetSeats { course_id, limits, expected })),
+        1 => course().prop_map(|course_id| Command::RemoveSeats(RemoveSeats { course_id })),
+    ]
+}
+
+pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
+    let student = || (1..5_i64).prop_map(StudentId);
+    let course = || (1..4_i64).prop_map(CourseId);
+    let text = || prop_oneof![Just("Ana"), Just("Ben"), Just("Zoë")].prop_map(str::to_owned);
+    let maybe = || proptest::option::of(text());
+    let external_id = || {
+        proptest::option::of(proptest::option::weighted(0.8, prop_oneof![Just("1"), Just("01"), Just("x")]))
+    };
+    let expected = || proptest::option::weighted(0.2, Just(vec![Version(7)]));
     let by_the_dean = || Override::new(Some("the dean".to_owned())).ok();
     let enroll = move || {
         (student(), course(), proptest::bool::weighted(0.8), proptest::bool::weighted(0.2)).prop_map(
@@ -159,11 +171,7 @@ pub(crate) fn commands() -> impl Strategy<Value = Vec<Command>> {
             .prop_map(|(student, course)| Command::DropAsStudent(DropCourse::new(student, course))),
         3 => (student(), course())
             .prop_map(|(student_id, course_id)| Command::Restore(Restore { student_id, course_id })),
-        2 => (course(), change, seen())
-            .prop_map(|(course_id, change, expected)| Command::ChangeSeats(ChangeSeats { course_id, change, expected })),
-        3 => (course(), limits, seen())
-            .prop_map(|(course_id, limits, expected)| Command::SetSeats(SetSeats { course_id, limits, expected })),
-        1 => course().prop_map(|course_id| Command::RemoveSeats(RemoveSeats { course_id })),
+        6 => seat_commands(),
         8 => standing_commands(),
         1 => (student(), proptest::sample::subsequence(vec![1, 2, 3], 0..=3), any::<bool>()).prop_map(
             |(student_id, course_ids, wait)| {

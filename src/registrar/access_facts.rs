@@ -118,8 +118,9 @@ impl Facts {
 
 #[cfg(test)]
 mod tests {
-    use super::super::account::{Account, Token};
+    use super::super::account::{Account, ExternalId, ExternalLink, Link, Token};
     use super::super::caller::Grants;
+    use super::super::record::CourseId;
     use super::super::rights::Role;
     use super::*;
     use crate::clock::Stamp;
@@ -257,5 +258,75 @@ mod tests {
         assert!(!refuses(&unchanged, &stranger(7)));
         assert!(refuses(&unchanged, &stranger(6)));
         assert!(refuses(&facts(), &stranger(7)));
+    }
+
+    /// The facts with a session and a link of account 5, and of account 9.
+    fn signed_in() -> Facts {
+        let link = |hash: &str, account_id| Link { hash: hash.to_owned(), account_id, expires_at: time(9) };
+        Facts {
+            sessions: [("01".repeat(32), 5), ("02".repeat(32), 9)].into(),
+            links: [("old".to_owned(), link("old", 5)), ("other".to_owned(), link("other", 9))].into(),
+            ways: [(5, Ways { has_link: true, ..Ways::default() })].into(),
+            ..facts()
+        }
+    }
+
+    fn links(facts: &Facts) -> Vec<&str> {
+        let mut links: Vec<_> = facts.links.keys().map(String::as_str).collect();
+        links.sort_unstable();
+        links
+    }
+
+    #[test]
+    fn a_new_password_or_a_disabled_account_ends_sessions_and_links() {
+        let disabled = Account { disabled_at: Some(time(4)), ..account() };
+        for change in [Change::SetPassword(5, "hash".to_owned()), Change::UpdateAccount(disabled)] {
+            let mut facts = signed_in();
+            facts.change_access(&change);
+            assert_eq!(facts.sessions, [("02".repeat(32), 9)].into(), "{change:?}");
+            assert_eq!(links(&facts), ["other"], "{change:?}");
+            assert!(!facts.ways_of(5).has_link, "{change:?}");
+            assert_eq!(facts.ways_of(5).has_password, facts.passwords.contains_key(&5));
+        }
+        let mut facts = signed_in();
+        facts.change_access(&Change::UpdateAccount(Account { name: "Ana".to_owned(), ..account() }));
+        assert_eq!((facts.sessions.len(), links(&facts)), (2, vec!["old", "other"]));
+    }
+
+    #[test]
+    fn a_new_link_takes_the_place_of_the_one_before() {
+        let mut facts = signed_in();
+        let link = Link { hash: "new".to_owned(), account_id: 5, expires_at: time(9) };
+        facts.change_access(&Change::AddLink(link));
+        assert_eq!((links(&facts), facts.ways_of(5).has_link), (vec!["new", "other"], true));
+        assert_eq!(facts.sessions.len(), 2, "nobody is signed out by it");
+    }
+
+    #[test]
+    fn who_somebody_is_at_a_provider_leads_to_one_account() {
+        let mut facts = signed_in();
+        let external =
+            ExternalId { provider: "https://login.example.edu".to_owned(), subject: "ana".to_owned() };
+        let link = |account_id| ExternalLink { external: external.clone(), account_id };
+        facts.change_access(&Change::AddExternalLink(link(5)));
+        assert!(facts.ways_of(5).has_provider);
+        facts.change_access(&Change::AddExternalLink(link(9)));
+        assert_eq!([5, 9].map(|id| facts.ways_of(id).has_provider), [false, true]);
+        facts.change_access(&Change::RemoveExternalLink(link(9)));
+        assert_eq!((facts.externals.len(), facts.ways_of(9).has_provider), (0, false));
+        assert_eq!(facts.sessions, [("01".repeat(32), 5)].into(), "the owner is signed out");
+    }
+
+    #[test]
+    fn the_next_command_sees_tokens_and_instructors() {
+        let mut facts = Facts { is_open: true, tokens: [].into(), ..facts() };
+        facts.change_access(&Change::AddToken(token(), "hash".to_owned()));
+        assert_eq!((facts.is_open, &facts.tokens[&3].revoked_at), (false, &None));
+        facts.change_access(&Change::RevokeToken(3, time(5)));
+        assert_eq!(facts.tokens[&3].revoked_at, Some(time(5)));
+        facts.change_access(&Change::AddInstructor(CourseId(1), 5));
+        assert!(facts.instructors.contains(&(CourseId(1), 5)));
+        facts.change_access(&Change::RemoveInstructor(CourseId(1), 5));
+        assert!(facts.instructors.is_empty());
     }
 }

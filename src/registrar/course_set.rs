@@ -59,8 +59,6 @@ impl Command for SetCourses {
 
     fn needs(&self, needs: &mut Needs) {
         needs.all_of_student(self.student_id);
-        // Windows of groups also say when the others may be dropped.
-        needs.standing.students.insert(self.student_id);
         for course_id in &self.course_ids {
             needs.pair(self.student_id, *course_id);
         }

@@ -96,10 +96,11 @@ impl Needs {
         self.locked_students.insert(id);
     }
 
-    /// Needs all enrollments and waitlist entries of the student.
+    /// Needs all enrollments and waitlist entries of the student, their groups and holds.
     pub fn all_of_student(&mut self, id: StudentId) {
         self.students.insert(id);
         self.all_of_student.insert(id);
+        self.standing.students.insert(id);
     }
 
     /// Needs to know whether the course exists, its limits, and how full it is if it has limits.
@@ -151,7 +152,6 @@ impl Needs {
     /// Needs the holds of the student, which are about to change, and all that the student waits for.
     pub fn holds(&mut self, student_id: StudentId) {
         self.all_of_student(student_id);
-        self.standing.students.insert(student_id);
         self.standing.changes = true;
     }
 

@@ -2,9 +2,10 @@
 
 use matricula::clock::{Clock, ManualClock};
 use matricula::registrar::{
-    CourseId, CreateCourse, CreateStudent, DeleteCourse, DeleteStudent, DropCourse, Enroll, EnrollmentId,
-    FieldValues, GroupedStudent, ImportPart, ImportStep, JoinGroup, LeaveGroup, Limits, Refusal, Registrar,
-    Restore, SeatChangePart, SeatStep, StudentId, StudentRecord, UnmakeGroup, UpdateCourse, UpdateStudent,
+    Answer, CourseId, CreateCourse, CreateStudent, DeleteCourse, DeleteGroup, DeleteStudent, DropCourse,
+    Enroll, EnrollmentId, FieldValues, Group, GroupName, GroupedStudent, ImportPart, ImportStep, JoinGroup,
+    LeaveGroup, Limits, OperationOutcome, PlaceHold, Refusal, Registrar, Restore, SeatChangePart, SeatStep,
+    SetGroup, StudentId, StudentRecord, UnmakeGroup, UpdateCourse, UpdateStudent,
 };
 use proptest::prelude::*;
 
@@ -248,5 +249,47 @@ async fn a_number_or_a_code_that_is_given_up_is_free_for_the_rest_of_the_commit_
     assert_eq!(b.unwrap().code.as_deref(), Some("B"));
     assert_eq!(c, Err(Refusal::CodeTaken(CourseId(1))));
     assert!(matches!(again, Err(Refusal::CodeTaken(_))), "{again:?}");
+    school.close().await;
+}
+
+#[tokio::test]
+async fn a_student_or_a_group_that_is_deleted_in_the_same_commit_leaves_nothing() {
+    let database = Database::new();
+    let school = open(&database).await;
+    let registrar = &school.app.registrar;
+    let name = |name: &str| name.parse::<GroupName>().unwrap();
+    let set = |group: &str| SetGroup { group: Group { name: name(group), course_limit: None } };
+    let join = |group: &str, id| JoinGroup { name: name(group), student_id: StudentId(id) };
+    let delete = |id| DeleteStudent { id: StudentId(id), drop: false, max_dropped: None, expected: None };
+    submit(registrar, set("Seniors")).await.unwrap();
+    submit(registrar, set("Honors")).await.unwrap();
+    submit(registrar, join("Honors", 3)).await.unwrap();
+    let hold = PlaceHold { student_id: StudentId(1), reason: "fees".to_owned() };
+    let steps = vec![(1, ImportStep::UnmakeGroup(UnmakeGroup(name("Honors"))))];
+    let unmake = ImportPart { import_id: 1, worker: "worker".into(), undoes: false, steps };
+
+    // All are in the queue before the first is taken from it, so that they share a commit.
+    let (joined, held, deleted, also_joined, dissolved, last, unmade) = tokio::join!(
+        submit(registrar, join("Seniors", 1)),
+        submit(registrar, hold),
+        submit(registrar, delete(1)),
+        submit(registrar, join("Seniors", 2)),
+        submit(registrar, DeleteGroup { name: name("Seniors") }),
+        submit(registrar, delete(3)),
+        submit(registrar, unmake),
+    );
+    assert_eq!(
+        (joined, held.is_ok(), deleted, also_joined, dissolved),
+        (Ok(()), true, Ok(()), Ok(()), Ok(()))
+    );
+    assert_eq!(
+        (last, unmade),
+        (Ok(()), Ok(vec![OperationOutcome::Done(Answer::Gone)])),
+        "nobody is in it any more"
+    );
+    let other = database.other_program();
+    for table in ["matricula_groups", "matricula_group_students", "matricula_holds"] {
+        assert_eq!(other.column(&format!("select count(*) from {table}")), ["0"], "{table}");
+    }
     school.close().await;
 }

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
-use std::thread;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -128,13 +127,13 @@ fn tests(shell: &Shell) -> Result<Note> {
     let server = own.as_ref().map(Server::url).or_else(|| shell.postgres.clone()).unwrap_or_default();
     // Also removes the test programs: lines of outdated ones would count as untested.
     shell.run("cargo llvm-cov clean --workspace")?;
-    // A test spends a third of its time waiting: for a disk, a browser, another program.
-    let threads = thread::available_parallelism()?.get() * 3 / 2;
-    let nextest = format!("cargo llvm-cov --no-report nextest --workspace --locked --test-threads {threads}");
-    shell.run(&format!("{nextest} -E !test(postgres_only)"))?;
+    shell.run("cargo llvm-cov --no-report nextest --workspace --locked -E !test(postgres_only)")?;
     // Only the tests that run the service use an engine, so only they run again. The reference of the API has none.
     let on_postgres = "package(matricula)&kind(test)&!test(sqlite_only)&!test(/^docs_page::/)";
-    shell.run_on(&server, &format!("{nextest} -E {on_postgres}"))?;
+    shell.run_on(
+        &server,
+        &format!("cargo llvm-cov --no-report nextest --workspace --locked -E {on_postgres}"),
+    )?;
     drop(own);
     // The program that tortures the service is itself a test.
     let report = "cargo llvm-cov report --fail-under-lines 90 --show-missing-lines --skip-functions";

@@ -303,7 +303,7 @@ async fn a_school_that_was_migrated_before_there_were_instructors_gets_their_tab
              alter table waitlist drop column on_hold; drop table matricula_group_students;
              drop table matricula_groups; drop table matricula_holds; drop table matricula_rules;
              drop table matricula_canvas_sections; drop table matricula_seat_changes;
-             drop table matricula_seat_change_courses;
+             drop table matricula_seat_change_courses; drop index matricula_links_account;
              delete from matricula_migrations where version >= 13",
         )
         .unwrap();

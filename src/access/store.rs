@@ -336,8 +336,8 @@ pub(super) fn delete_idle_sessions(idle_since: &Stamp) -> Chore {
     Chore { sql: "delete from matricula_sessions where used_at <= $1", args: vec![idle_since.into()] }
 }
 
-/// Deletes the oldest sessions of an account that has too many. The first of the two changes a row if there are any: then
-/// what servers remember of them holds no more.
+/// Deletes the oldest sessions of an account that has too many. If it has, the first statement changes a row: it raises the
+/// version, so that servers forget the sessions that they remember.
 pub(super) fn delete_surplus_sessions(account_id: i64, max: i64) -> [Chore; 2] {
     let new_version = "update matricula_access set version = version + 1 where id = 1 \
         and (select count(*) from matricula_sessions where account_id = $1) > $2";

@@ -158,7 +158,7 @@ mod tests {
         }
     }
 
-    /// Somebody with the rights of a student, who were found out before the last change of rights.
+    /// A caller with the rights of a student, looked up before the last change of rights.
     fn caller(actor: Actor) -> Caller {
         let grants = Grants { rights: Role::Student.rights(), student: STUDENT };
         let proof = Proof { version: 6, ..Proof::default() };

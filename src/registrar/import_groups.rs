@@ -70,7 +70,7 @@ impl GroupedStudent {
         let (mut events, student) = match &self.record {
             StudentRecord::Add(step) => step.carry_out(caller, facts)?,
             StudentRecord::Change(step) => step.carry_out(caller, facts)?,
-            // Whether the number is loaded depends on the commands beside this one.
+            // The number is loaded only if another command of the batch needs it.
             StudentRecord::Same(id) => (Vec::new(), Student { number: None, ..facts.student(*id)?.clone() }),
         };
         let student_id = student.id;

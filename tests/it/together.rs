@@ -87,8 +87,8 @@ fn seat_step() -> impl Strategy<Value = SeatStep> {
     })
 }
 
-/// What people, imports and changes of seats ask for. Nobody names a student or a course that comes with it: its id is
-/// only known when the commit is made.
+/// Requests of people, imports and changes of seats. None names a student or a course that another one creates: its id is
+/// known only after the commit.
 fn requests() -> impl Strategy<Value = Vec<Request>> {
     let numbered = |steps: Vec<_>| (1..).zip(steps).collect();
     let others = prop_oneof![

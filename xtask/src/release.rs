@@ -80,8 +80,8 @@ fn static_program(shell: &Shell) -> Result<String> {
     Ok(program)
 }
 
-/// Variables for the compilers. Without them, the program would contain the folders of whoever built it, and the time
-/// (mimalloc's C has `__TIME__`), and two people could not build the same one.
+/// Variables for the compilers that keep the machine's folders and the time (mimalloc's C uses `__TIME__`) out of the
+/// program, so that two people can build the same one.
 fn reproducible(shell: &Shell) -> Vec<(&'static str, String)> {
     let folders = [(shell.root.display(), "/matricula"), (shell.cargo_home.display(), "/cargo")];
     let flags =
